@@ -1,0 +1,1 @@
+"""The suite; tests reach the package through its public interfaces."""

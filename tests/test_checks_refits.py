@@ -1,0 +1,310 @@
+"""Checks that train again: quiet on a sound pipeline, loud on a planted fault, same by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tests.checks_evidence import (
+    World,
+    evidence_of,
+    gamma_of,
+    refit_means,
+    refit_ols,
+    with_refit,
+    world,
+)
+from whatif.base.arrays import Floats
+from whatif.base.rng import generator
+from whatif.checks.evidence import Check, Evidence
+from whatif.checks.placebo_treatment import PlaceboTreatment, centred_at_zero
+from whatif.checks.random_common_cause import RandomCommonCause, moved_beyond_seed_error
+from whatif.checks.refitting import MOST_ROWS, clustered_variance, subsample
+from whatif.checks.result import Status
+from whatif.checks.subset_stability import (
+    TOLERATED,
+    SubsetStability,
+    expected_scatter,
+    scatter_p_value,
+)
+from whatif.design.record import Design
+
+CHECKS: tuple[Check, ...] = (PlaceboTreatment(), RandomCommonCause(), SubsetStability())
+
+
+def refit_weighted(design: Design) -> Floats:
+    """Inverse-probability means without an outcome model: as right as the chances are."""
+    assert design.known is not None
+    means = [
+        ((design.arm == a) / design.known[:, a]) @ design.y / design.n
+        for a in range(len(design.arms))
+    ]
+    return np.asarray(np.array(means[1:]) - means[0])
+
+
+def refit_on_a_tenth(design: Design) -> Floats:
+    return refit_means(design.take(np.arange(0, design.n, 10)))
+
+
+def refit_shrunk_by_columns(design: Design) -> Floats:
+    return refit_ols(design) * 0.7 ** len(design.features.names)
+
+
+def ramp_world(seed: int) -> World:
+    """Two phases with other shares and other outcomes."""
+    w = world(seed, customers=1500)
+    rng = generator(seed, "ramp")
+    phase = rng.integers(0, 2, w.arm.size)
+    treated = np.array([0.1, 0.6])[phase]
+    arm = (rng.random(w.arm.size) < treated).astype(np.int64)
+    return replace(
+        w,
+        arm=arm,
+        phase=phase,
+        chance=np.column_stack([1 - treated, treated]),
+        y=w.y + 2.0 * phase[:, None],
+    )
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+@pytest.mark.parametrize("kind", ["experiment", "observational"])
+def test_a_sound_pipeline_holds_and_says_what_it_could_have_seen(check: Check, kind: str) -> None:
+    w = world(1, customers=600, confounding=0.0 if kind == "experiment" else 0.6)
+    result = check.run(evidence_of(w, kind=kind))
+    assert result.status is Status.HELD
+    assert "could have been seen" in result.finding
+    assert result.statistic is not None
+    assert result.threshold is not None
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_the_same_seed_gives_the_same_result_and_another_seed_another(check: Check) -> None:
+    evidence = evidence_of(world(2, customers=300))
+    first = check.run(evidence)
+    assert check.run(evidence) == first
+    other = replace(evidence, spec=evidence.spec.model_copy(update={"seed": 1}))
+    assert check.run(other).statistic != first.statistic
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_few_clusters_or_a_constant_outcome_do_not_run(check: Check) -> None:
+    few = check.run(evidence_of(world(3, customers=40)))
+    assert few.status is Status.DID_NOT_RUN
+    assert "clusters in an arm, 50 needed" in few.finding
+    w = world(3, customers=200)
+    flat = check.run(evidence_of(replace(w, y=np.zeros_like(w.y))))
+    assert flat.status is Status.DID_NOT_RUN
+    assert "y does not vary within an arm" in flat.finding
+
+
+def test_placebo_holds_for_weights_alone_because_they_are_told_the_shuffled_shares() -> None:
+    w = world(4, customers=800, probability=(0.4, 0.6))
+    held = PlaceboTreatment().run(evidence_of(replace(w, y=w.y + 3.0), refit=refit_weighted))
+    assert held.status is Status.HELD
+    assert "says nothing about hidden confounding" in held.finding
+
+
+def test_placebo_finds_weights_that_were_clipped() -> None:
+    def clipped(design: Design) -> Floats:
+        assert design.known is not None
+        return refit_weighted(replace(design, known=np.clip(design.known, 0.2, 0.8)))
+
+    w = world(4, customers=800, probability=(0.9, 0.1))
+    result = PlaceboTreatment().run(evidence_of(replace(w, y=w.y + 3.0), refit=clipped))
+    assert result.status is Status.BROKE
+    assert not result.integrity
+
+
+def test_placebo_finds_a_pipeline_that_reads_the_real_arms() -> None:
+    evidence = evidence_of(world(4, customers=800, effect=0.5))
+    real = evidence.design.arm
+
+    def stale(design: Design) -> Floats:
+        return refit_ols(replace(design, arm=real))
+
+    result = PlaceboTreatment().run(with_refit(evidence, stale))
+    assert result.status is Status.BROKE
+    assert result.statistic == 0.0
+
+
+def test_placebo_finds_a_pipeline_that_adds_half_its_error() -> None:
+    evidence = evidence_of(world(5, customers=800))
+    gamma = gamma_of(evidence.design)[:, :, 0]
+    error = float(np.std(gamma[:, 1] - gamma[:, 0])) / evidence.design.n**0.5
+
+    def biased(design: Design) -> Floats:
+        return np.asarray(refit_ols(design) + 0.5 * error)
+
+    assert PlaceboTreatment().run(with_refit(evidence, biased)).status is Status.BROKE
+
+
+def test_placebo_shuffles_within_phases() -> None:
+    treated: set[tuple[int, ...]] = set()
+
+    def spy(design: Design) -> Floats:
+        treated.add(tuple(np.bincount(design.phase, weights=design.arm).astype(int)))
+        return refit_weighted(design)
+
+    ramp = {"kind": "experiment", "probability": {"column": "week", "phases": {}}}
+    w = ramp_world(6)
+    assert PlaceboTreatment().run(evidence_of(w, design=ramp, refit=spy)).status is Status.HELD
+    assert treated == {tuple(np.bincount(w.phase, weights=w.arm).astype(int))}
+
+
+def test_placebo_redraws_logged_chances() -> None:
+    logged = {"kind": "experiment", "probability": {"column": "p"}}
+    evidence = evidence_of(ramp_world(7), design=logged, refit=refit_weighted)
+    assert PlaceboTreatment().run(evidence).status is Status.HELD
+
+
+def test_placebo_moves_whole_units_of_assignment() -> None:
+    seen: list[Design] = []
+
+    def spy(design: Design) -> Floats:
+        seen.append(design)
+        return refit_means(design)
+
+    w = world(8, customers=200, by_customer=True)
+    PlaceboTreatment().run(evidence_of(w, refit=spy, assigned="customer"))
+    assert len(seen) == 99
+    for design in seen:
+        by_customer = np.bincount(design.assigned, weights=design.arm) / np.bincount(
+            design.assigned
+        )
+        assert set(by_customer) <= {0.0, 1.0}
+    first = np.unique(w.cluster, return_index=True)[1]
+    treated = {int(design.arm[first].sum()) for design in seen}
+    assert treated == {int(w.arm[first].sum())}
+    assert len({design.arm.tobytes() for design in seen}) == 99
+
+
+def test_random_common_cause_finds_an_estimate_that_follows_columns() -> None:
+    evidence = evidence_of(world(9, customers=600, effect=0.5), refit=refit_shrunk_by_columns)
+    assert RandomCommonCause().run(evidence).status is Status.BROKE
+
+
+def test_random_common_cause_needs_covariates_and_a_seed_error() -> None:
+    bare = evidence_of(world(10, customers=300, columns=0))
+    assert RandomCommonCause().run(bare).status is Status.NOT_APPLICABLE
+
+    def by_column_count(design: Design) -> Floats:
+        return np.array([[float(len(design.features.names))]])
+
+    fixed = RandomCommonCause().run(evidence_of(world(10, customers=300), refit=by_column_count))
+    assert fixed.status is Status.DID_NOT_RUN
+    assert "no seed error" in fixed.finding
+
+
+def test_random_common_cause_gives_one_value_per_cluster() -> None:
+    seen: list[Design] = []
+
+    def spy(design: Design) -> Floats:
+        seen.append(design)
+        return refit_ols(design)
+
+    RandomCommonCause().run(evidence_of(world(11, customers=200), refit=spy))
+    wide = [design for design in seen if "random_common_cause" in design.features.names]
+    assert len(wide) == 10
+    noise = wide[0].features.values[:, -1]
+    for cluster in np.unique(wide[0].cluster):
+        assert np.unique(noise[wide[0].cluster == cluster]).size == 1
+    assert np.unique(noise).size == 200
+
+
+def test_subsets_find_a_pipeline_that_hangs_on_a_tenth_of_the_rows() -> None:
+    evidence = evidence_of(world(12, customers=600), refit=refit_on_a_tenth)
+    result = SubsetStability().run(evidence)
+    assert result.status is Status.BROKE
+
+
+def test_subset_scatter_is_what_the_clustered_variance_says() -> None:
+    ratios = []
+    for seed in range(12):
+        w = world(seed, customers=400, by_customer=True)
+        result = SubsetStability().run(evidence_of(w, assigned="customer"))
+        assert result.statistic is not None
+        ratios.append(TOLERATED**2 * stats.chi2.isf(result.statistic, 20) / 20)
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.25)  # sd of the mean .09
+
+
+def test_subsets_are_whole_clusters() -> None:
+    sample = subsample(evidence_of(world(13, customers=100)))
+    part = sample.of_clusters(np.array([3, 5]))
+    assert set(part.cluster) == {3, 5}
+    assert part.n == np.isin(sample.cluster, [3, 5]).sum()
+
+
+def test_the_subsample_keeps_whole_clusters_and_the_rows_of_the_scores() -> None:
+    evidence = evidence_of(world(14, customers=6000))
+    assert evidence.design.n > MOST_ROWS
+    sample = subsample(evidence)
+    assert MOST_ROWS - 100 < sample.design.n <= MOST_ROWS
+    kept = np.isin(evidence.design.cluster, np.unique(sample.design.cluster))
+    assert kept.sum() == sample.design.n
+    assert (evidence.scores.y[sample.scored] == sample.design.y).all()
+    assert sample.size.startswith(f"{sample.design.n:,} rows of")
+
+
+def test_a_trimmed_population_is_followed() -> None:
+    evidence = evidence_of(world(15, customers=300), unit="session")
+    kept = np.flatnonzero(evidence.design.features.values[:, 0] > 0)
+    s = evidence.scores
+    trimmed = replace(
+        s,
+        gamma=s.gamma[kept],
+        propensity=s.propensity[kept],
+        arm=s.arm[kept],
+        y=s.y[kept],
+        cluster=s.cluster[kept],
+        weight=s.weight[kept],
+        unit=s.unit.iloc[kept],
+    )
+    sample = subsample(replace(evidence, scores=trimmed))
+    assert (sample.design.features.values[:, 0] > 0).all()
+    assert sample.design.n == kept.size
+
+
+def test_expected_scatter_is_the_jackknife_of_the_mean() -> None:
+    evidence = evidence_of(world(16, customers=500))
+    sample = subsample(evidence)
+    gain = evidence.scores.gamma[:, 1, 0] - evidence.scores.gamma[:, 0, 0]
+    full = clustered_variance(gain, evidence.design.cluster)
+    assert expected_scatter(evidence, sample)[0] == pytest.approx(np.sqrt(full * (500 / 400 - 1)))
+
+
+def test_statistics_of_several_arms_share_the_level() -> None:
+    one = np.array([[1.0], [2.0], [1.5]])
+    assert centred_at_zero(one)[0] == pytest.approx(stats.ttest_1samp(one[:, 0], 0).pvalue)
+    two = np.column_stack([one, [[1.0], [-2.0], [0.5]]])
+    assert centred_at_zero(two)[0] == pytest.approx(2 * centred_at_zero(one)[0])
+    assert scatter_p_value(two, np.ones(2)) == pytest.approx(2 * stats.chi2.sf((one**2).sum(), 3))
+    limit = moved_beyond_seed_error(two, two)[1]
+    assert limit == pytest.approx(stats.t.isf(0.0025, 2))
+
+
+def test_estimates_off_zero_without_spread_break() -> None:
+    assert centred_at_zero(np.ones((5, 1)))[0] == 0.0
+
+
+def _alarms(check: Check, build: Callable[[int], Evidence], runs: int) -> int:
+    return sum(check.run(build(seed)).status is Status.BROKE for seed in range(runs))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+@pytest.mark.parametrize("kind", ["experiment", "skewed", "observational"])
+def test_false_alarm_rate(check: Check, kind: str) -> None:
+    """At a level of .01, 3 alarms in 300 are expected; 9 is the .999 quantile."""
+
+    def build(seed: int) -> Evidence:
+        if kind == "observational":
+            return evidence_of(world(seed, customers=400, confounding=0.7), kind=kind)
+        odds = (0.5, 0.5) if kind == "experiment" else (0.85, 0.15)
+        w = world(seed, customers=400, probability=odds, by_customer=True)
+        return evidence_of(w, assigned="customer")
+
+    assert _alarms(check, build, 300) <= 9

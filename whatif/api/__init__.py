@@ -1,0 +1,1 @@
+"""The Python surface; heavy libraries load on first use, importing it costs milliseconds."""

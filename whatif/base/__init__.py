@@ -1,0 +1,1 @@
+"""Errors, arrays, hashing, seeded generators and display helpers that every room may use."""

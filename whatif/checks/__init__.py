@@ -1,0 +1,1 @@
+"""One file per check: what could be wrong, and what was found."""

@@ -1,0 +1,91 @@
+"""What several checks read from the evidence: analysed rows, time order, covariate columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from whatif.base.arrays import Floats, Ints
+from whatif.base.errors import EstimationError, Problem
+from whatif.checks.evidence import Evidence
+from whatif.contract.spec import OutcomeSpec, StudySpec
+from whatif.design.record import Design, Features
+
+RARE = 50
+MOST_LEVELS = 20
+
+
+def analysed_rows(evidence: Evidence) -> Ints:
+    """Return, for every scored unit, its row in the design (a trimmed population has fewer).
+
+    Raises
+    ------
+    EstimationError
+        If a scored unit is not in the design.
+    """
+    design, scores = evidence.design, evidence.scores
+    if scores.n == design.n:
+        return np.arange(design.n, dtype=np.int64)
+    found = pd.Index(design.unit).get_indexer(pd.Index(scores.unit))
+    rows: Ints = np.asarray(found, dtype=np.int64)
+    if (rows < 0).any():
+        raise EstimationError(
+            Problem(
+                what=f"{int((rows < 0).sum()):,} scored units are not in the design.",
+                why="a check would look at other units than the answer is about.",
+                fix="run the study again with an empty cache.",
+            )
+        )
+    return rows
+
+
+def exposure_order(design: Design, spec: StudySpec) -> Ints:
+    """Return the rank in time of each row; row order without a time column."""
+    if spec.time is None or spec.time not in design.columns:
+        return np.arange(design.n, dtype=np.int64)
+    order = np.empty(design.n, dtype=np.int64)
+    order[np.argsort(design.columns[spec.time].to_numpy(), kind="stable")] = np.arange(design.n)
+    return order
+
+
+def primary_outcome(spec: StudySpec) -> str:
+    """Return the primary outcome's column; the numerator when the primary is a ratio."""
+    primary = spec.primary
+    return primary.column if isinstance(primary, OutcomeSpec) else primary.numerator
+
+
+def covariate_columns(features: Features) -> tuple[tuple[str, ...], Floats]:
+    """Expand covariates to columns whose means can be compared.
+
+    A number is one column, its missing values filled with the mean; words give one indicator for
+    each of the 20 most frequent levels; missing values add an indicator. Indicators that fewer
+    than 50 rows have or lack, and columns that do not vary, are left out.
+
+    Returns
+    -------
+    names : tuple of str, length q
+        Covariate behind each column.
+    columns : ndarray, shape (n, q)
+    """
+    names: list[str] = []
+    columns: list[Floats] = []
+    by_column = np.ascontiguousarray(features.values.T)  # noqa: PD011  (no frame)
+    for j, name in enumerate(features.names):
+        value = by_column[j].astype(np.float64)
+        gone = np.isnan(value)
+        found = [gone] if gone.any() else []
+        if features.categorical[j]:
+            levels, counts = np.unique(value[~gone], return_counts=True)
+            frequent = np.argsort(-counts, kind="stable")[:MOST_LEVELS]
+            found += [value == level for level in levels[frequent]]
+        kept = [one.astype(np.float64) for one in found if _frequent(one.sum(), one.size)]
+        if not features.categorical[j] and not gone.all():
+            filled = np.where(gone, value[~gone].mean(), value)
+            kept += [filled] if np.ptp(filled) > 0 else []
+        columns += kept
+        names += [name] * len(kept)
+    return tuple(names), np.array(columns).reshape(len(columns), by_column.shape[1]).T
+
+
+def _frequent(count: int, size: int) -> bool:
+    return RARE <= count <= size - RARE

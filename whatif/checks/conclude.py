@@ -1,0 +1,65 @@
+"""How a check puts its result together, and how its sentence writes numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from whatif.checks.evidence import Check
+from whatif.checks.result import CheckResult, Status
+
+
+def conclude(
+    check: Check,
+    status: Status,
+    finding: str,
+    *,
+    statistic: float | None = None,
+    threshold: float | None = None,
+) -> CheckResult:
+    """Return the result of `check`: its own sentences plus what it found."""
+    return CheckResult(
+        code=check.code,
+        name=check.name,
+        status=status,
+        statistic=statistic,
+        threshold=threshold,
+        finding=finding,
+        what=check.what,
+        why=check.why,
+        fix=check.fix,
+        integrity=check.integrity,
+        cost=check.cost,
+    )
+
+
+def percent(share: float, *, digits: int = 1) -> str:
+    """Write a share as a percentage.
+
+    Examples
+    --------
+    >>> percent(0.0312)
+    '3.1 %'
+    """
+    return f"{100 * share:.{digits}f} %"
+
+
+def amount(value: float) -> str:
+    """Write a number with three significant digits.
+
+    Examples
+    --------
+    >>> amount(0.001234), amount(1234.5)
+    ('0.00123', '1,234')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words as a sentence does.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

@@ -1,0 +1,1 @@
+"""Study file, data schemas and sources: what the data promise, and reading them."""

@@ -1,0 +1,1 @@
+"""How assignment happened: population, folds, known probabilities, features."""

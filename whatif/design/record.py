@@ -1,0 +1,156 @@
+"""The design of one study: plain arrays, every one in the row order of the analysed units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from whatif.base.arrays import Bools, Floats, Ints
+from whatif.base.errors import Notice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Features:
+    """Covariates as learners read them: numbers only, never names.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Covariate columns, in column order of `values`.
+    values : ndarray of float32, shape (n, p)
+        Numbers, or level codes 0, 1, … where `categorical`; NaN is missing.
+    categorical : ndarray of bool, shape (p,)
+        Which columns hold level codes.
+    """
+
+    names: tuple[str, ...]
+    values: NDArray[np.float32]
+    categorical: Bools
+
+    def take(self, rows: Ints) -> Self:
+        """Return the features of `rows`."""
+        return replace(self, values=self.values[rows])
+
+    def with_column(self, name: str, values: Floats) -> Self:
+        """Return the features with one more numeric column, shape (n,)."""
+        wider = np.column_stack([self.values, values.astype(np.float32)])
+        return replace(
+            self,
+            names=(*self.names, name),
+            values=wider,
+            categorical=np.append(self.categorical, False),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Intake:
+    """Every row that arrived, before rows without an outcome were set aside.
+
+    Attributes
+    ----------
+    arm : ndarray of int64, shape (rows,)
+        Index into ``Design.arms``.
+    assigned, cluster : ndarray of int64, shape (rows,)
+        Codes of the unit of assignment and of the cluster.
+    order : ndarray of int64, shape (rows,)
+        Rank in time (row order without a time column): who was seen first.
+    missing : ndarray of bool, shape (rows, outcomes)
+        Where an outcome is missing.
+    known : ndarray of float64, shape (rows, arms), or None
+        Known assignment probabilities.
+    """
+
+    arm: Ints
+    assigned: Ints
+    cluster: Ints
+    order: Ints
+    missing: Bools
+    known: Floats | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Design:
+    """How assignment happened, in arrays; n units, A arms, K outcomes, C clusters.
+
+    Attributes
+    ----------
+    kind : str
+        ``"experiment"`` or ``"observational"``.
+    arms : tuple of str
+        Labels; ``arms[0]`` is the control.
+    arm : ndarray of int64, shape (n,)
+        Index into `arms`.
+    cluster, assigned : ndarray of int64, shape (n,)
+        Codes of the cluster (0 … C − 1) and of the unit of assignment.
+    clusters_assigned : bool
+        Whether whole clusters were assigned.
+    fold : ndarray of int64, shape (n,)
+        Fold of the unit's cluster, 0 … n_folds − 1.
+    n_folds : int
+        Number of folds.
+    known : ndarray of float64, shape (n, A), or None
+        Known assignment probabilities; None means "estimate them".
+    phase : ndarray of int64, shape (n,)
+        Phase of a ramp; all zero without phases.
+    outcomes, kinds : tuple of str, length K
+        Outcome columns and their kinds (``"binary"``, ``"cost"``, …).
+    y : ndarray of float64, shape (n, K)
+        Observed outcomes.
+    features : Features
+        Covariates, read by learners.
+    columns : DataFrame, n rows
+        Pre-treatment columns as read (covariates, segments, time).
+    unit : Series, n rows
+        Unit ids.
+    intake : Intake
+        Every row before exclusions.
+    population : str
+        Who the answer is about, in words.
+    notices : tuple of Notice
+        Named warnings for the page.
+    """
+
+    kind: Literal["experiment", "observational"]
+    arms: tuple[str, ...]
+    arm: Ints
+    cluster: Ints
+    assigned: Ints
+    clusters_assigned: bool
+    fold: Ints
+    n_folds: int
+    known: Floats | None
+    phase: Ints
+    outcomes: tuple[str, ...]
+    kinds: tuple[str, ...]
+    y: Floats
+    features: Features
+    columns: pd.DataFrame
+    unit: pd.Series
+    intake: Intake
+    population: str
+    notices: tuple[Notice, ...]
+
+    @property
+    def n(self) -> int:
+        """Number of analysed units."""
+        return int(self.arm.size)
+
+    def take(self, rows: Ints) -> Self:
+        """Return the design of `rows` only; cluster codes keep their meaning, not their range."""
+        return replace(
+            self,
+            arm=self.arm[rows],
+            cluster=self.cluster[rows],
+            assigned=self.assigned[rows],
+            fold=self.fold[rows],
+            known=None if self.known is None else self.known[rows],
+            phase=self.phase[rows],
+            y=self.y[rows],
+            features=self.features.take(rows),
+            columns=self.columns.iloc[rows],
+            unit=self.unit.iloc[rows],
+        )

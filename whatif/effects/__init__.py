@@ -1,0 +1,1 @@
+"""Cheap views of the scores: averages, ratios, segments, bands and tests."""

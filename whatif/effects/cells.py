@@ -1,0 +1,95 @@
+"""Cells: everyone, and every level of every declared dimension."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from whatif.base.arrays import Ints
+from whatif.effects.rows import Level, Segment
+
+MISSING = "(missing)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cells:
+    """S cells over n units: cell 0 is everyone, then each dimension's cells in sorted order.
+
+    Attributes
+    ----------
+    segments : tuple of Segment, length S
+        What defines each cell; ``()`` for everyone.
+    dimensions : tuple of tuple of str
+        Declared dimensions.
+    starts : tuple of int
+        Index of the first cell of each dimension.
+    code : ndarray of int64, shape (n, len(dimensions))
+        Cell index of each unit within each dimension.
+    """
+
+    segments: tuple[Segment, ...]
+    dimensions: tuple[tuple[str, ...], ...]
+    starts: tuple[int, ...]
+    code: Ints
+
+    def of_dimension(self, index: int) -> range:
+        """Return the cell indices of one dimension."""
+        bounds = (*self.starts, len(self.segments))
+        return range(bounds[index], bounds[index + 1])
+
+
+def cut(columns: pd.DataFrame, dimensions: tuple[tuple[str, ...], ...]) -> Cells:
+    """Cut units into the cells of `dimensions`; a missing level is a level of its own.
+
+    Parameters
+    ----------
+    columns : DataFrame, n rows
+        Pre-treatment columns.
+    dimensions : tuple of tuple of str
+        Each a segment column or a cross of several.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"device": ["mobile", "desktop", "mobile"]})
+    >>> cut(frame, (("device",),)).segments
+    ((), (('device', 'desktop'),), (('device', 'mobile'),))
+    """
+    segments: list[Segment] = [()]
+    starts, codes = [], []
+    for dimension in dimensions:
+        parts = [_levels(columns[name]) for name in dimension]
+        code = np.zeros(len(columns), dtype=np.int64)
+        for known, index in parts:
+            code = code * len(known) + index
+        present, compact = np.unique(code, return_inverse=True)
+        starts.append(len(segments))
+        codes.append(compact + len(segments))
+        levels = [known for known, _ in parts]
+        segments.extend(_name(int(combined), dimension, levels) for combined in present)
+    code = np.column_stack(codes) if codes else np.zeros((len(columns), 0), dtype=np.int64)
+    return Cells(segments=tuple(segments), dimensions=dimensions, starts=tuple(starts), code=code)
+
+
+def _levels(column: pd.Series) -> tuple[list[Level], Ints]:
+    index, values = pd.factorize(column, sort=True, use_na_sentinel=True)
+    levels: list[Level] = [_plain(value) for value in values]
+    if (index < 0).any():
+        levels.append(MISSING)
+        index = np.where(index < 0, len(levels) - 1, index)
+    return levels, index.astype(np.int64)
+
+
+def _plain(value: object) -> Level:
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, str | bool | int | float) else str(value)
+
+
+def _name(combined: int, dimension: tuple[str, ...], levels: list[list[Level]]) -> Segment:
+    out: list[tuple[str, Level]] = []
+    for name, known in zip(reversed(dimension), reversed(levels), strict=True):
+        combined, index = divmod(combined, len(known))
+        out.append((name, known[index]))
+    return tuple(reversed(out))

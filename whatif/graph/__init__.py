@@ -1,0 +1,1 @@
+"""The causal graph: is the effect identified, and with which columns."""

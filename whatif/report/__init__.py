@@ -1,0 +1,1 @@
+"""A run as a document, rendered as HTML, JSON and text."""

@@ -1,0 +1,144 @@
+"""``answer.json``: the run for machines, at full precision (``data_schemas/answer.v1.json``)."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from typing import Any
+
+from whatif.effects.rows import EffectRow, Ends, HeterogeneityRow
+from whatif.report.document import Report
+from whatif.verdict.record import Reading
+
+Json = dict[str, Any]
+
+
+def answer_json(report: Report) -> str:
+    """Return a run as ``answer.v1``; equal reports give equal bytes.
+
+    Keys are sorted and numbers keep every digit. A number that does not exist, or is not
+    bounded, is null; there is never a NaN. Cells too small to show keep their numbers beside the
+    reading ``suppressed``. Second opinions follow the run's own effects, under
+    the name of their estimator and without a reading.
+    """
+    verdict = report.verdict
+    answer: Json = {
+        "schema": "answer.v1",
+        "study": report.spec.study,
+        "question": report.spec.question,
+        "run_id": report.run_id,
+        "as_of": None if report.data.as_of is None else report.data.as_of.isoformat(),
+        "level": report.effects.level,
+        "seed": report.seed,
+        "population": report.population,
+        "data": _data(report),
+        "estimand": _estimand(report),
+        "effects": [
+            *(_effect(row, reading, report) for row, reading in report.read()),
+            *(_effect(row, None, report) for row in report.opinions),
+        ],
+        "heterogeneity": [_test(row) for row in report.effects.heterogeneity],
+        "checks": [asdict(check) for check in report.checks],
+        "verdict": {key: value for key, value in asdict(verdict).items() if key != "readings"},
+        "notices": [{"code": n.code, **asdict(n.problem)} for n in report.notices],
+        "quality": [{**asdict(q), "losses": dict(q.losses)} for q in report.quality],
+        "overlap": [asdict(o) for o in report.overlap],
+        "money": None if report.money is None else asdict(report.money),
+    }
+    return (
+        json.dumps(_plain(answer), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False)
+        + "\n"
+    )
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  (any value on its way to JSON)
+    """Return `value` as JSON types; what is not finite becomes null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    if hasattr(value, "item"):  # a numpy scalar from a data frame
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _data(report: Report) -> Json:
+    data = report.data
+    period = None if data.period is None else [day.isoformat() for day in data.period]
+    return {
+        "source": data.source,
+        "contract": data.contract,
+        "fingerprint": data.fingerprint,
+        "rows": data.rows,
+        "units": data.units,
+        "clusters": data.clusters,
+        "arms": dict(data.arms),
+        "period": period,
+        "days": data.days,
+    }
+
+
+def _estimand(report: Report) -> Json:
+    estimand = report.estimand
+    return {
+        "design": report.design_kind,
+        "identified": True,
+        "treatment": estimand.treatment,
+        "outcomes": estimand.outcomes,
+        "adjustment": estimand.adjustment,
+        "assumptions": estimand.assumptions,
+        "source": estimand.source,
+        "edges": estimand.edges,
+        "hidden": estimand.hidden,
+    }
+
+
+def _effect(row: EffectRow, reading: Reading | None, report: Report) -> Json:
+    ratio = row.outcome in {ratio.name for ratio in report.spec.ratios}
+    effect: Json = {
+        "outcome": row.outcome,
+        "arm": row.arm,
+        "versus": row.versus,
+        "segment": dict(row.segment),
+        "n": row.n,
+        "clusters": row.clusters,
+        "baseline": row.baseline,
+        "estimate": row.estimate,
+        "std_error": row.std_error,
+        "ci": row.ci,
+        "band": row.band,
+        "relative": None if row.relative is None else asdict(row.relative),
+        "shrunk": row.shrunk,
+        "reading": None if reading is None else reading.value,
+        "planned": row.planned,
+        "estimator": row.estimator,
+        "family": row.family,
+        "critical": row.critical,
+        "df": row.df,
+        "shown": row.shown,
+    }
+    if ratio:
+        effect["interval"] = None if row.estimate is None else _interval(row.ci)
+    return effect
+
+
+def _interval(ends: Ends) -> Json:
+    """Return the set of values not ruled out, as its kind and its finite ends."""
+    low, high = ends
+    if low is None and high is None:
+        return {"kind": "all", "ends": []}
+    return {"kind": "interval", "ends": [low, high]}
+
+
+def _test(row: HeterogeneityRow) -> Json:
+    return {
+        "outcome": row.outcome,
+        "arm": row.arm,
+        "segment": row.dimension,
+        "statistic": row.statistic,
+        "p_value": row.p_value,
+        "df": row.df,
+    }

@@ -1,0 +1,260 @@
+"""From a report to what the page shows: text and geometry only, nothing left to decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whatif.base.errors import Notice
+from whatif.base.records import Money
+from whatif.checks.result import CheckResult, Status
+from whatif.contract.spec import OutcomeSpec, StudySpec
+from whatif.report.document import Report
+from whatif.report.format import (
+    NBSP,
+    coin_places,
+    day,
+    decimals,
+    end_decimals,
+    human,
+    moment,
+    number,
+    plural,
+    singular_unit,
+    title,
+)
+from whatif.report.measure import Measure, measures, phrase
+from whatif.report.view_appendix import Appendix, appendix
+from whatif.report.view_metrics import (
+    MetricTable,
+    SegmentGroup,
+    lead_row,
+    metric_tables,
+    segment_groups,
+)
+from whatif.verdict.page_wording import (
+    Sentence,
+    break_even_sentence,
+    break_even_unknown,
+    checks_count,
+    checks_sentence,
+    decision_tone,
+    evidence_badge,
+    evidence_note,
+    instead_of,
+    metric_lead,
+    money_sentence,
+    stale_banner,
+    status_words,
+)
+from whatif.verdict.wording import decision_words
+
+_CHECK_ORDER = (Status.BROKE, Status.DID_NOT_RUN, Status.HELD, Status.NOT_APPLICABLE)
+_CHECK_TONE = {
+    Status.HELD: "good",
+    Status.BROKE: "bad",
+    Status.NOT_APPLICABLE: "none",
+    Status.DID_NOT_RUN: "unsure",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strip:
+    """The facts of the first block; empty text is left out."""
+
+    title: str
+    question: str
+    badge: str
+    note: str
+    facts: tuple[tuple[str, str], ...]
+    checks: str
+    checks_tone: str
+    run: str
+    due_iso: str
+    banner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictView:
+    """The second block."""
+
+    word: str
+    tone: str
+    headline: str
+    metric: str
+    number: Sentence | None
+    money: Sentence | None
+    break_even: str
+    reasons: tuple[str, ...]
+    would_change: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRow:
+    """One check: word, icon, finding, and what to do where it did not hold."""
+
+    code: str
+    title: str
+    word: str
+    tone: str
+    what: str
+    finding: str
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """The whole page, in reading order."""
+
+    strip: Strip
+    withheld: bool
+    verdict: VerdictView
+    metrics: tuple[MetricTable, ...]
+    bands: bool
+    limits: bool
+    units: str
+    shrunk: bool
+    segments: tuple[SegmentGroup, ...]
+    checks_sentence: str
+    checks: tuple[CheckRow, ...]
+    notices: tuple[Notice, ...]
+    appendix: Appendix
+
+
+def page(report: Report) -> Page:
+    """Return what the page of `report` shows."""
+    by_name = measures(report)
+    return Page(
+        strip=_strip(report),
+        withheld=report.withheld,
+        verdict=_verdict(report, by_name),
+        metrics=metric_tables(report, by_name),
+        bands=any(m.matters_from is not None for m in by_name.values()),
+        limits=any(m.limit is not None for m in by_name.values()),
+        units=title(plural(singular_unit(report.spec.unit))),
+        shrunk=any(row.shrunk is not None for row in report.effects.effects),
+        segments=segment_groups(report, by_name),
+        checks_sentence=checks_sentence(report.checks),
+        checks=_checks(report.checks),
+        notices=report.notices,
+        appendix=appendix(report, by_name),
+    )
+
+
+def _strip(report: Report) -> Strip:
+    spec, data = report.spec, report.data
+    facts = []
+    if data.period is not None:
+        facts.append(("Data", f"{day(data.period[0])} to {day(data.period[1])}"))
+    counted = f"{data.units:,} {plural(singular_unit(spec.unit))}"
+    if spec.cluster is not None and data.clusters != data.units:
+        counted += f", {data.clusters:,} {plural(singular_unit(spec.cluster))}"
+    facts.append(("Counted", counted))
+    if report.made_at is not None:
+        facts.append(("Made at", day(report.made_at)))
+    due = "" if report.next_due is None else moment(report.next_due)
+    if due:
+        facts.append(("Next due", due))
+    return Strip(
+        title=title(spec.study.replace("-", " ")),
+        question=spec.question,
+        badge=evidence_badge(report.design_kind),
+        note=evidence_note(report.design_kind, intact=not report.withheld),
+        facts=tuple(facts),
+        checks=checks_count(report.checks),
+        checks_tone=_worst(report.checks),
+        run=report.run_id[:12],
+        due_iso=report.next_due or "",
+        banner=stale_banner(due) if due else "",
+    )
+
+
+def _worst(checks: tuple[CheckResult, ...]) -> str:
+    """Return the tone of the first status, in the order of the table, that any check has."""
+    return next(
+        (_CHECK_TONE[s] for s in _CHECK_ORDER if any(c.status is s for c in checks)), "none"
+    )
+
+
+def _verdict(report: Report, by_name: dict[str, Measure]) -> VerdictView:
+    verdict = report.verdict
+    primary = next(iter(by_name.values()))
+    row = lead_row(report, primary)
+    words = None if row is None else phrase(primary, row, use_band=False)
+    lead = ""
+    if row is not None:
+        several = len({r.arm for r in report.effects.effects}) > 1
+        lead = metric_lead(
+            primary.label,
+            comparison=instead_of(human(row.arm), human(row.versus)) if several else "",
+            everywhere=verdict.where == "everyone",
+        )
+    money = report.money
+    return VerdictView(
+        word=title(decision_words(verdict.decision)),
+        tone=decision_tone(verdict.decision),
+        headline=verdict.headline,
+        metric=lead,
+        number=None if words is None else words.sentence,
+        money=None if money is None else _money(money, report),
+        break_even=_break_even(money, report.spec),
+        reasons=verdict.reasons,
+        would_change=verdict.would_change,
+    )
+
+
+def _money(money: Money, report: Report) -> Sentence:
+    low, high = money.ci
+    places = decimals(low, high, least=-12)
+    ends = ["no bound" if end is None else _money_end(end, places) for end in (low, high)]
+    units = plural(singular_unit(report.spec.unit))
+    return money_sentence(
+        gain=money.estimate >= 0,
+        size=f"{money.currency}{NBSP}{number(abs(money.estimate), places)}",
+        spread=f"{ends[0]} to {ends[1]}",
+        who=f"{number(money.units_per_month, -2)} {units} a month",
+        arm=human(money.arm),
+    )
+
+
+def _money_end(end: float, places: int) -> str:
+    return number(end, end_decimals(end, places))
+
+
+def _break_even(money: Money | None, spec: StudySpec) -> str:
+    if money is None or money.break_even is None:
+        return ""
+    even = money.break_even
+    noun, (low, high) = _counted(even.outcome, spec), even.ends
+    if even.kind != "interval" or even.value is None or low is None or high is None:
+        return break_even_unknown(noun)
+    places = coin_places(decimals(low, high))
+    return break_even_sentence(
+        noun=noun,
+        above=even.pays_above,
+        value=f"{money.currency}{NBSP}{number(even.value, places)}",
+        spread=f"{_money_end(low, places)} to {_money_end(high, places)}",
+    )
+
+
+def _counted(outcome: str, spec: StudySpec) -> str:
+    units = [m.unit for m in spec.metrics if isinstance(m, OutcomeSpec) and m.column == outcome]
+    per = [r.per for r in spec.ratios if r.denominator == outcome and r.per]
+    return human(next((u for u in (*units, *per) if u), outcome))
+
+
+def _checks(checks: tuple[CheckResult, ...]) -> tuple[CheckRow, ...]:
+    ranked = sorted(checks, key=lambda c: (_CHECK_ORDER.index(c.status), not c.integrity))
+    return tuple(
+        CheckRow(
+            code=check.code,
+            title=title(check.name),
+            word=status_words(check.status),
+            tone=_CHECK_TONE[check.status],
+            what=check.what,
+            finding=check.finding,
+            why=check.why,
+            fix=check.fix if check.status in {Status.BROKE, Status.DID_NOT_RUN} else "",
+        )
+        for check in ranked
+    )

@@ -1,0 +1,98 @@
+"""Figures for notebooks; the page itself needs none of this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from whatif.effects.rows import EffectRow
+from whatif.report.format import human
+
+_BLUE = "#1f5fbf"
+_GREY = "#8a94a0"
+
+
+def effects_figure(rows: Sequence[EffectRow], *, title: str = "") -> Any:  # noqa: ANN401
+    """Return a forest plot: one line per effect, its estimate and range, and the zero line.
+
+    Segments show their simultaneous band, overall effects their own interval. Rows without
+    numbers are left out. Metrics have their own panels because their units differ.
+
+    Parameters
+    ----------
+    rows : sequence of EffectRow
+        Effects to draw, in reading order.
+    title : str
+        Heading of the figure.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        One panel per metric, one horizontal error bar per row.
+    """
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
+    drawn = [row for row in rows if row.shown == "shown" and row.estimate is not None]
+    metrics = list(dict.fromkeys(row.outcome for row in drawn))
+    figure = make_subplots(
+        rows=1,
+        cols=max(len(metrics), 1),
+        shared_yaxes=True,
+        subplot_titles=[_safe(name) for name in metrics],
+    )
+    for column, metric in enumerate(metrics, start=1):
+        points = [row for row in drawn if row.outcome == metric]
+        figure.add_trace(_trace(go, points), row=1, col=column)
+        figure.add_vline(x=0, line_width=1, line_color=_GREY, row=1, col=column)
+    labels = list(dict.fromkeys(_label(row) for row in drawn))
+    figure.update_yaxes(
+        autorange="reversed", categoryorder="array", categoryarray=labels, showgrid=False
+    )
+    figure.update_layout(
+        title=_safe(title),
+        showlegend=False,
+        height=140 + 26 * len(labels),
+        template="plotly_white",
+        margin={"l": 10, "r": 10, "t": 60, "b": 30},
+    )
+    return figure
+
+
+def _trace(go: Any, rows: Sequence[EffectRow]) -> Any:  # noqa: ANN401  (plotly has no types)
+    ends = [row.band if row.segment else row.ci for row in rows]
+    estimates = [row.estimate or 0.0 for row in rows]
+    above = [
+        None if high is None else high - at for at, (_, high) in zip(estimates, ends, strict=True)
+    ]
+    below = [
+        None if low is None else at - low for at, (low, _) in zip(estimates, ends, strict=True)
+    ]
+    return go.Scatter(
+        x=estimates,
+        y=[_label(row) for row in rows],
+        mode="markers",
+        marker={"color": _BLUE, "size": 9},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": above,
+            "arrayminus": below,
+            "color": _BLUE,
+            "thickness": 2.5,
+            "width": 0,
+        },
+        customdata=[[row.n, low, high] for row, (low, high) in zip(rows, ends, strict=True)],
+        hovertemplate="%{y}<br>%{x:.4g} (%{customdata[1]:.4g} to %{customdata[2]:.4g})"
+        "<br>n = %{customdata[0]:,}<extra></extra>",
+    )
+
+
+def _label(row: EffectRow) -> str:
+    where = " · ".join(human(level) for _, level in row.segment) or "everyone"
+    return _safe(f"{human(row.arm)}, {where}")
+
+
+def _safe(text: str) -> str:
+    """Return `text` without the markup that plotly would follow."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

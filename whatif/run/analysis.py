@@ -1,0 +1,268 @@
+"""One run of a study, wired from room to room: no maths here, no words, no argv."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from whatif.base.hashing import of_json
+from whatif.base.versions import code_hash, package_versions
+from whatif.checks.catalogue import CHECKS, run_checks
+from whatif.checks.evidence import Evidence
+from whatif.contract.columns import source_columns
+from whatif.contract.dataset import DataSet, load_dataset
+from whatif.contract.spec import StudySpec
+from whatif.design.build import Rows, build_design
+from whatif.design.record import Design
+from whatif.design.window import per_unit
+from whatif.effects.joint import Joint
+from whatif.effects.rows import EffectRow, EffectRows
+from whatif.effects.table import effect_rows
+from whatif.graph.estimand import Estimand
+from whatif.graph.identify import identify
+from whatif.report.document import Report
+from whatif.report.schedule import next_due
+from whatif.run.assemble import Prepared, assemble, opinion_row
+from whatif.scores.cache import cached_scores
+from whatif.scores.crossfit import count_models
+from whatif.scores.fit import LEARNERS, fit_scores, refitter
+from whatif.scores.record import Scores
+from whatif.scores.second_opinion import asked_for, second_opinions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Tick = Callable[[int], None]
+Stage = Callable[[str, int], Tick]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How one run differs from the study file.
+
+    Attributes
+    ----------
+    data : str or None
+        A source that replaces the study's, relative to the working folder.
+    as_of : date or None
+        Last day a row may have; None: the last day in the data.
+    quick : bool
+        Leave out checks that train models again.
+    today : date or None
+        The clock; None: the machine's day in UTC.
+    cache : Path or None
+        Where score tables are kept between runs.
+    force : bool
+        Fit again even when the scores are stored.
+    """
+
+    data: str | None = None
+    as_of: dt.date | None = None
+    quick: bool = False
+    today: dt.date | None = None
+    cache: Path | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Run:
+    """A finished run in memory.
+
+    Attributes
+    ----------
+    seconds : tuple of (str, float)
+        Wall time by stage; outside the promise of equal bytes.
+    """
+
+    prepared: Prepared
+    scores: Scores
+    means: Joint
+    report: Report
+    seconds: tuple[tuple[str, float], ...]
+
+
+def quiet(_stage: str, _total: int) -> Tick:
+    """Show no progress."""
+    return lambda _done: None
+
+
+def prepare(
+    spec: StudySpec,
+    *,
+    base: Path,
+    options: RunOptions,
+    frame: pd.DataFrame | None = None,
+) -> Prepared:
+    """Identify, read, check the contract and build the design.
+
+    Raises
+    ------
+    UsageError, DataError, NotIdentifiedError
+        As the contract, graph and design rooms raise them.
+    """
+    asked_for(spec)
+    measured = source_columns(spec, base=base, data_override=options.data, frame=frame)
+    estimand = identify(spec, base=base, columns=measured)
+    data = load_dataset(
+        spec,
+        base=base,
+        data_override=options.data,
+        as_of=options.as_of,
+        frame=frame,
+        adjustment=estimand.adjustment,
+    )
+    design = design_of(spec, data)
+    score_key = of_json([_score_inputs(spec, data, estimand, design)])
+    today = options.today or dt.datetime.now(dt.UTC).date()
+    fresh = frame is not None or _is_fresh(spec, data, today)
+    due = _next_due(spec, data, today)
+    asked = [spec.model_dump(mode="json"), str(data.as_of), options.quick, fresh, due]
+    return Prepared(
+        spec=spec,
+        data=data,
+        estimand=estimand,
+        design=design,
+        score_key=score_key,
+        run_id=of_json([score_key, *asked])[:12],
+        fresh=fresh,
+        next_due=due,
+    )
+
+
+def design_of(spec: StudySpec, data: DataSet) -> Design:
+    """Return the design of a validated data set."""
+    rows = Rows(
+        frame=data.frame,
+        arm=data.arm_codes,
+        arms=data.arm_labels,
+        kinds=data.kinds,
+        covariates=data.covariates,
+    )
+    rows, notices = per_unit(rows, spec)
+    return build_design(rows, spec, notices=(*data.notices, *notices))
+
+
+def design_of_frame(spec: StudySpec, frame: pd.DataFrame) -> Design:
+    """Return the design of rows in memory."""
+    return design_of(spec, load_dataset(spec, base=Path(), frame=frame))
+
+
+def analyse(prepared: Prepared, options: RunOptions, *, stage: Stage = quiet) -> Run:
+    """Score, read, check and decide.
+
+    Raises
+    ------
+    OverlapError, EstimationError
+        As the scores room raises them.
+    """
+    clock = _Clock()
+    spec, design = prepared.spec, prepared.design
+    scores = _scores(prepared, options, stage)
+    clock.lap("scores")
+    means, effects = effect_rows(scores, spec)
+    clock.lap("effects")
+    opinions = _opinions(design, spec, effects, stage)
+    clock.lap("second opinions")
+    evidence = Evidence(
+        spec=spec,
+        estimand=prepared.estimand,
+        design=design,
+        scores=scores,
+        effects=effects,
+        refit=refitter(seed=spec.seed),
+    )
+    tick = stage("Checking", len(CHECKS))
+    checks = run_checks(evidence, quick=options.quick, progress=lambda _name: tick(1))
+    clock.lap("checks")
+    report = assemble(
+        prepared, scores=scores, means=means, effects=effects, opinions=opinions, checks=checks
+    )
+    return Run(
+        prepared=prepared, scores=scores, means=means, report=report, seconds=clock.seconds()
+    )
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+        self._laps: list[tuple[str, float]] = []
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self._laps.append((name, now - self._last))
+        self._last = now
+
+    def seconds(self) -> tuple[tuple[str, float], ...]:
+        return tuple(self._laps)
+
+
+def _score_inputs(
+    spec: StudySpec, data: DataSet, estimand: Estimand, design: Design
+) -> dict[str, object]:
+    """Everything the scores depend on; segments only as covariates, money and words not at all."""
+    return {
+        "data": data.fingerprint,
+        "where": spec.data.where if spec.data else None,
+        "as_of": str(data.as_of),
+        "ids": [spec.unit, spec.cluster, spec.assigned, spec.time, spec.window],
+        "arms": [spec.treatment.column, design.arms],
+        "outcomes": [design.outcomes, design.kinds],
+        "features": design.features.names,
+        "columns": [str(name) for name in design.columns],
+        "design": spec.design.model_dump(mode="json"),
+        "adjustment": estimand.adjustment,
+        "edges": estimand.edges,
+        "overlap": spec.overlap.model_dump(mode="json"),
+        "folds": design.n_folds,
+        "learners": LEARNERS,
+        "seed": spec.seed,
+        "versions": package_versions(),
+        "code": code_hash(),
+    }
+
+
+def _next_due(spec: StudySpec, data: DataSet, today: dt.date) -> str | None:
+    if spec.schedule is None or data.as_of is None:
+        return None
+    due = next_due(spec.schedule, data.as_of)
+    return due if due is not None and dt.datetime.fromisoformat(due).date() >= today else None
+
+
+def _is_fresh(spec: StudySpec, data: DataSet, today: dt.date) -> bool:
+    if data.as_of is None:
+        return True
+    count, unit = int(spec.freshness[:-1]), spec.freshness[-1]
+    allowed = dt.timedelta(days=count) if unit == "d" else dt.timedelta(hours=count)
+    return today - data.as_of <= allowed
+
+
+def _scores(prepared: Prepared, options: RunOptions, stage: Stage) -> Scores:
+    spec, design = prepared.spec, prepared.design
+    estimates = design.kind == "observational"
+    models = count_models(design, learners=LEARNERS, propensity=estimates)
+
+    def fit() -> Scores:
+        return fit_scores(
+            design,
+            rule=spec.overlap,
+            seed=spec.seed,
+            key=prepared.score_key,
+            tick=stage("Fitting models", models if design.features.names else 0),
+        )
+
+    return fit() if options.force else cached_scores(options.cache, prepared.score_key, fit)
+
+
+def _opinions(
+    design: Design, spec: StudySpec, effects: EffectRows, stage: Stage
+) -> tuple[EffectRow, ...]:
+    if not asked_for(spec):
+        return ()
+    tick = stage("Second opinions", len(spec.estimators))
+    rows = tuple(opinion_row(opinion, effects) for opinion in second_opinions(design, spec))
+    tick(len(spec.estimators))
+    return rows

@@ -1,0 +1,179 @@
+"""Findings of a run, and questions asked of them later; a stored run answers like a fresh one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from whatif.base.errors import DataError, Problem, UsageError, did_you_mean
+from whatif.checks.result import CheckResult, Cost, Status
+from whatif.contract.spec import StudySpec, metric_name
+from whatif.contract.where import mask, parse_where
+from whatif.effects.rows import EffectRow, EffectRows
+from whatif.effects.table import effect_rows, metrics_of
+from whatif.publish.run_folder import ANSWER, find_run
+from whatif.report.document import Report
+from whatif.scenarios.give import ScenarioAnswer, give_arm
+from whatif.scores.record import Scores
+from whatif.scores.store import from_parquet
+from whatif.verdict.record import Decision, Reading, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a run found.
+
+    Attributes
+    ----------
+    effects : EffectRows
+        Effects and segment tests from the scores.
+    opinions : tuple of EffectRow
+        Second opinions on the overall effects.
+    checks : tuple of CheckResult
+        Every check.
+    verdict : Verdict
+        The decision; its readings are in the order of the effects.
+    """
+
+    effects: EffectRows
+    opinions: tuple[EffectRow, ...]
+    checks: tuple[CheckResult, ...]
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Opened:
+    """A stored run, opened."""
+
+    spec: StudySpec
+    findings: Findings
+    scores: Scores
+    html: str
+    json: str
+
+
+def findings_of(report: Report) -> Findings:
+    """Return the findings inside a report."""
+    return Findings(
+        effects=report.effects,
+        opinions=report.opinions,
+        checks=report.checks,
+        verdict=report.verdict,
+    )
+
+
+def select(
+    findings: Findings, spec: StudySpec, *, by: str | Sequence[str] | None, outcome: str | None
+) -> tuple[tuple[EffectRow, ...], tuple[Reading, ...]]:
+    """Return the effects of one declared dimension (None: overall), with their readings.
+
+    Raises
+    ------
+    UsageError
+        If the dimension or the outcome was not declared.
+    """
+    dimension = () if by is None else (by,) if isinstance(by, str) else tuple(by)
+    if dimension and dimension not in spec.segments:
+        declared = [" × ".join(d) for d in spec.segments]
+        raise UsageError(
+            Problem(
+                what=f"{' × '.join(dimension)!r} is not a declared segment; declared: "
+                f"{', '.join(declared) or 'none'}.",
+                why="a cut made after looking needs wider ranges than a planned one.",
+                fix="add it to `segments` of the study and run again; the scores are reused.",
+            )
+        )
+    names = [metric_name(metric) for metric in spec.metrics]
+    if outcome is not None and outcome not in names:
+        raise UsageError(
+            Problem(
+                what=f"There is no outcome or ratio {outcome!r}.",
+                why="only declared metrics have effects.",
+                fix=did_you_mean(outcome, names),
+            )
+        )
+    kept = [
+        (row, reading)
+        for row, reading in zip(findings.effects.effects, findings.verdict.readings, strict=True)
+        if tuple(name for name, _ in row.segment) == dimension
+        and (outcome is None or row.outcome == outcome)
+    ]
+    return tuple(row for row, _ in kept), tuple(reading for _, reading in kept)
+
+
+def ask(scores: Scores, spec: StudySpec, *, give: str, where: str) -> ScenarioAnswer:
+    """Answer "give this arm to these units" from stored scores.
+
+    Raises
+    ------
+    UsageError
+        If the arm, a column or the expression is not known, or nobody satisfies it.
+    """
+    chosen = (
+        mask(parse_where(where), scores.columns) if where else np.ones(scores.n, dtype=np.bool_)
+    )
+    return give_arm(
+        scores, metrics_of(spec), give=give, chosen=chosen, where=where, level=spec.level
+    )
+
+
+def open_run(ref: str, *, out: Path) -> Opened:
+    """Open a stored run: effects are views of its scores, checks and verdict as they were.
+
+    Raises
+    ------
+    UsageError
+        If there is no such run.
+    DataError
+        If its files are damaged.
+    """
+    folder = find_run(out, ref)
+    try:
+        answer = (folder / ANSWER).read_text(encoding="utf-8")
+        html = (folder / "report.html").read_text(encoding="utf-8")
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        spec = StudySpec.model_validate(manifest["study_file"])
+        stored = json.loads(answer)
+        scores = from_parquet(folder / "scores.parquet")
+        _, effects = effect_rows(scores, spec)
+        findings = _stored_findings(stored, effects)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            Problem(
+                what=f"The run {folder.name} cannot be opened ({type(error).__name__}).",
+                why="a damaged run must not answer questions.",
+                fix="run the study again.",
+            )
+        ) from error
+    return Opened(spec=spec, findings=findings, scores=scores, html=html, json=answer)
+
+
+def _stored_findings(stored: dict[str, Any], effects: EffectRows) -> Findings:
+    verdict = stored["verdict"]
+    ours = [row for row in stored["effects"] if row["estimator"] == "aipw"]
+    if len(ours) != len(effects.effects):
+        raise ValueError("answer.json and scores.parquet disagree on the number of effects.")
+    return Findings(
+        effects=effects,
+        opinions=(),
+        checks=tuple(_check(row) for row in stored["checks"]),
+        verdict=Verdict(
+            decision=Decision(verdict["decision"]),
+            arm=verdict["arm"],
+            chosen_after_looking=verdict["chosen_after_looking"],
+            where=verdict["where"],
+            headline=verdict["headline"],
+            reasons=tuple(verdict["reasons"]),
+            would_change=tuple(verdict["would_change"]),
+            readings=tuple(Reading(row["reading"]) for row in ours),
+        ),
+    )
+
+
+def _check(row: dict[str, Any]) -> CheckResult:
+    return CheckResult(**{**row, "status": Status(row["status"]), "cost": Cost(row["cost"])})

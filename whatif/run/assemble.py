@@ -1,0 +1,198 @@
+"""From everything a run computed to one report: money, notices, readings and the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from whatif.base.errors import Notice, Problem
+from whatif.base.records import DataSummary, Money, SecondOpinion
+from whatif.base.versions import package_versions
+from whatif.checks.result import CheckResult
+from whatif.contract.dataset import DataSet
+from whatif.contract.spec import StudySpec
+from whatif.design.record import Design
+from whatif.effects.joint import Joint
+from whatif.effects.money import money, units_per_month
+from whatif.effects.rows import EffectRow, EffectRows
+from whatif.graph.estimand import Estimand
+from whatif.report.document import Report
+from whatif.scores.record import Scores
+from whatif.verdict.decide import decide
+from whatif.verdict.readings import read_difference, readings
+from whatif.verdict.record import Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prepared:
+    """Everything short of fitting: what ``whatif check`` looks at.
+
+    Attributes
+    ----------
+    score_key, run_id : str
+        Content hashes of what the scores, and the whole run, depend on.
+    fresh : bool
+        Whether the newest row is recent enough for the study.
+    next_due : str or None
+        When the next page is due; None without a schedule, or when that moment has passed already
+        (a page is never born overdue).
+    """
+
+    spec: StudySpec
+    data: DataSet
+    estimand: Estimand
+    design: Design
+    score_key: str
+    run_id: str
+    fresh: bool
+    next_due: str | None
+
+
+def opinion_row(opinion: SecondOpinion, effects: EffectRows) -> EffectRow:
+    """Return a second opinion as an effect row; an unbounded interval means "none given"."""
+    ours = next(
+        row
+        for row in effects.effects
+        if row.outcome == opinion.outcome and row.arm == opinion.arm and not row.segment
+    )
+    ends = opinion.ci or (None, None)
+    return EffectRow(
+        outcome=opinion.outcome,
+        arm=opinion.arm,
+        versus=ours.versus,
+        segment=(),
+        n=opinion.rows,
+        clusters=ours.clusters,
+        baseline=None,
+        estimate=opinion.estimate,
+        std_error=None,
+        ci=ends,
+        band=ends,
+        relative=None,
+        shrunk=None,
+        planned=True,
+        estimator=opinion.estimator,
+        family=opinion.note,
+        critical=0.0,
+        df=0,
+        shown="shown",
+    )
+
+
+def assemble(
+    prepared: Prepared,
+    *,
+    scores: Scores,
+    means: Joint,
+    effects: EffectRows,
+    opinions: tuple[EffectRow, ...],
+    checks: tuple[CheckResult, ...],
+) -> Report:
+    """Read the effects, decide, and return the report of the run."""
+    spec, data = prepared.spec, prepared.data
+    worth = _money(prepared, means)
+    read = readings(effects, spec, as_of=data.as_of)
+    verdict = decide(
+        effects,
+        read,
+        checks,
+        spec,
+        evidence="randomised" if prepared.design.kind == "experiment" else "adjusted",
+        fresh=prepared.fresh,
+        as_of=data.as_of,
+        money_by_arm={arm: made.estimate for arm, made in worth.items()} or None,
+        net_value={arm: _net_reading(made) for arm, made in worth.items()} or None,
+    )
+    return Report(
+        spec=spec,
+        data=_summary(prepared, scores),
+        estimand=prepared.estimand,
+        design_kind=prepared.design.kind,
+        population=scores.population,
+        effects=effects,
+        opinions=opinions,
+        checks=checks,
+        verdict=verdict,
+        quality=scores.quality,
+        overlap=scores.overlap,
+        notices=(*prepared.design.notices, *_segment_notices(effects)),
+        run_id=prepared.run_id,
+        versions=package_versions(),
+        seed=spec.seed,
+        kinds=tuple(zip(prepared.design.outcomes, prepared.design.kinds, strict=True)),
+        money=worth.get(verdict.arm),
+        next_due=prepared.next_due,
+        made_at=data.as_of,
+    )
+
+
+def _money(prepared: Prepared, means: Joint) -> dict[str, Money]:
+    spec, data = prepared.spec, prepared.data
+    if spec.value is None:
+        return {}
+    per_month = units_per_month(spec.value, units=prepared.design.n, days=data.days)
+    if per_month is None:
+        return {}
+    return {
+        label: money(means, spec.value, arm=a, per_month=per_month, level=spec.level)
+        for a, label in enumerate(means.arms)
+        if a > 0
+    }
+
+
+def _net_reading(made: Money) -> Reading:
+    low, high = made.ci
+    if low is None or high is None or np.isnan(low) or np.isnan(high):
+        return Reading.NOT_CLEAR
+    return read_difference(low, high, matters_from=None, better="higher")
+
+
+def _summary(prepared: Prepared, scores: Scores) -> DataSummary:
+    data = prepared.data
+    counts = np.bincount(scores.arm, minlength=len(scores.arms))
+    return DataSummary(
+        source=data.source,
+        contract=data.schema.name if data.schema else None,
+        fingerprint=data.fingerprint,
+        rows=data.rows_read,
+        units=scores.n,
+        clusters=int(np.unique(scores.cluster).size),
+        arms=tuple((arm, int(count)) for arm, count in zip(scores.arms, counts, strict=True)),
+        period=data.period,
+        as_of=data.as_of,
+        days=data.days,
+    )
+
+
+def _segment_notices(effects: EffectRows) -> tuple[Notice, ...]:
+    """One named warning per segment that is too small to show, or lacks an arm."""
+    found: dict[tuple[str, str], tuple[EffectRow, list[str]]] = {}
+    for row in effects.effects:
+        if row.shown != "shown":
+            name = ", ".join(f"{column} = {level}" for column, level in row.segment) or "everyone"
+            found.setdefault((row.shown, name), (row, []))[1].append(row.outcome)
+    return tuple(
+        _segment_notice(shown, name, row, list(dict.fromkeys(outcomes)))
+        for (shown, name), (row, outcomes) in found.items()
+    )
+
+
+def _segment_notice(shown: str, name: str, row: EffectRow, outcomes: list[str]) -> Notice:
+    if shown == "no_overlap":
+        return Notice(
+            code="segment_without_overlap",
+            problem=Problem(
+                what=f"In {name} ({row.n:,} units) not every arm occurs.",
+                why="nothing there can be compared.",
+                fix="merge this level with another, or leave it out with `where`.",
+            ),
+        )
+    return Notice(
+        code="small_segment",
+        problem=Problem(
+            what=f"{name} ({row.n:,} units) is too small to show for {', '.join(outcomes)}.",
+            why="with so few customers or orders in an arm even the error is unreliable.",
+            fix="wait for more data, or merge this level with another.",
+        ),
+    )

@@ -1,0 +1,79 @@
+"""The files a run leaves: answer, page, scores, manifest, and what the site says about it."""
+
+from __future__ import annotations
+
+import json
+import platform
+from typing import Any
+
+from whatif.base.hashing import canonical_json, of_json
+from whatif.base.versions import code_hash, package_versions
+from whatif.report.answer_json import answer_json
+from whatif.report.html import render_html
+from whatif.report.text import headline_number, render_text
+from whatif.run.analysis import Run
+from whatif.scores.store import to_parquet
+
+ENTRY = "entry.json"
+FILES = ("answer.json", "report.html", "scores.parquet", "manifest.json", "summary.txt", ENTRY)
+
+
+def files_of(run: Run) -> dict[str, bytes]:
+    """Return the files of a run by name; equal runs give equal bytes, ``timings.json`` apart."""
+    report = run.report
+    files = {
+        "answer.json": answer_json(report),
+        "report.html": render_html(report),
+        "manifest.json": canonical_json(_manifest(run)) + "\n",
+        "summary.txt": render_text(report),
+        ENTRY: canonical_json(_entry(run)) + "\n",
+        "timings.json": json.dumps({name: round(s, 3) for name, s in run.seconds}) + "\n",
+    }
+    return {name: text.encode() for name, text in files.items()} | {"scores.parquet": _scores(run)}
+
+
+def _scores(run: Run) -> bytes:
+    spec, scores = run.prepared.spec, run.scores
+    return to_parquet(scores, period=None if spec.time is None else scores.columns[spec.time])
+
+
+def _manifest(run: Run) -> dict[str, Any]:
+    prepared, data = run.prepared, run.prepared.data
+    spec = prepared.spec.model_dump(mode="json")
+    return {
+        "schema": "manifest.v1",
+        "study": prepared.spec.study,
+        "run_id": prepared.run_id,
+        "as_of": None if data.as_of is None else data.as_of.isoformat(),
+        "data": {
+            "fingerprint": data.fingerprint,
+            "source": data.source,
+            "contract": data.schema.name if data.schema else None,
+            "types": dict(data.types),
+            "rows_read": data.rows_read,
+            "rows_filtered": data.rows_filtered,
+            "rows_after_as_of": data.rows_after_as_of,
+            "rows_other_arms": data.rows_other_arms,
+        },
+        "study_file": spec,
+        "study_hash": of_json(spec),
+        "score_key": prepared.score_key,
+        "code": code_hash(),
+        "python": platform.python_version(),
+        "versions": dict(package_versions()),
+        "seed": prepared.spec.seed,
+    }
+
+
+def _entry(run: Run) -> dict[str, Any]:
+    report = run.report
+    last = None if report.data.period is None else report.data.period[1]
+    return {
+        "study": report.spec.study,
+        "run_id": report.run_id,
+        "question": report.spec.question,
+        "decision": str(report.verdict.decision),
+        "headline": report.verdict.headline,
+        "number": headline_number(report),
+        "data_to": None if last is None else last.isoformat(),
+    }

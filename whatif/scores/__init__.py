@@ -1,0 +1,1 @@
+"""The one slow step: cross-fitted doubly robust scores, cached by content."""

@@ -1,0 +1,69 @@
+"""The score table: one doubly robust score per unit, arm and outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from whatif.base.arrays import Floats, Ints
+from whatif.base.records import NuisanceQuality, OverlapSummary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scores:
+    """Cross-fitted doubly robust scores of n units, A arms, K outcomes.
+
+    Attributes
+    ----------
+    arms, outcomes : tuple of str
+        Labels of the second and third axis of `gamma`; ``arms[0]`` is the control.
+    gamma : ndarray of float64, shape (n, A, K), read-only
+        Score of each unit under each arm, in the outcome's unit.
+    propensity : ndarray of float64, shape (n, A), read-only
+        Chance of each arm, known or estimated out of fold.
+    arm : ndarray of int64, shape (n,)
+        Arm the unit got.
+    y : ndarray of float64, shape (n, K)
+        Observed outcomes.
+    cluster, fold : ndarray of int64, shape (n,)
+        Codes of cluster and fold.
+    weight : ndarray of float64, shape (n,)
+        Weight of the unit in every average.
+    unit : Series, n rows
+        Unit ids.
+    columns : DataFrame, n rows
+        Pre-treatment columns, for segments and scenarios.
+    clusters_assigned : bool
+        Whether whole clusters were assigned.
+    quality : tuple of NuisanceQuality
+        Out-of-fold quality of every nuisance.
+    overlap : tuple of OverlapSummary
+        Distribution of the chance of each arm.
+    population : str
+        Who the answer is about; a trimmed population says so.
+    key : str
+        Content hash of everything the scores depend on.
+    """
+
+    arms: tuple[str, ...]
+    outcomes: tuple[str, ...]
+    gamma: Floats
+    propensity: Floats
+    arm: Ints
+    y: Floats
+    cluster: Ints
+    fold: Ints
+    weight: Floats
+    unit: pd.Series
+    columns: pd.DataFrame
+    clusters_assigned: bool
+    quality: tuple[NuisanceQuality, ...]
+    overlap: tuple[OverlapSummary, ...]
+    population: str
+    key: str
+
+    @property
+    def n(self) -> int:
+        """Number of scored units."""
+        return int(self.gamma.shape[0])

@@ -1,0 +1,142 @@
+"""The score table as one Parquet file: what a run keeps, and what the cache returns."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from whatif.base.arrays import frozen
+from whatif.base.errors import DataError, Problem
+from whatif.base.records import NuisanceQuality, OverlapSummary
+from whatif.scores.record import Scores
+
+_META = b"whatif.scores.v1"
+
+
+def to_parquet(scores: Scores, *, period: pd.Series | None) -> bytes:
+    """Return the score table as Parquet bytes; equal scores give equal bytes.
+
+    Columns ``unit, cluster, fold, period, weight, arm, score:<arm>:<outcome>, propensity:<arm>,
+    outcome:<outcome>`` and every pre-treatment column.
+
+    Parameters
+    ----------
+    scores : Scores
+        Scores of n units.
+    period : Series or None
+        Moment of each unit, in UTC; its day is kept.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    data: dict[str, Any] = {
+        "unit": pa.array(scores.unit),
+        "cluster": scores.cluster,
+        "fold": scores.fold.astype(np.int16),
+        "period": pa.nulls(scores.n, pa.date32()) if period is None else _days(period),
+        "weight": scores.weight,
+        "arm": scores.arm.astype(np.int16),
+    }
+    for a, arm in enumerate(scores.arms):
+        for k, outcome in enumerate(scores.outcomes):
+            data[f"score:{arm}:{outcome}"] = scores.gamma[:, a, k]
+    for a, arm in enumerate(scores.arms):
+        data[f"propensity:{arm}"] = scores.propensity[:, a]
+    for k, outcome in enumerate(scores.outcomes):
+        data[f"outcome:{outcome}"] = scores.y[:, k]
+    for name in scores.columns:
+        data[str(name)] = pa.array(scores.columns[name], from_pandas=True)
+    table = pa.table(data).replace_schema_metadata({_META: json.dumps(_meta(scores)).encode()})
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", store_schema=True)
+    return sink.getvalue()
+
+
+def _days(period: pd.Series) -> Any:  # noqa: ANN401  (a pyarrow array)
+    import pyarrow as pa
+
+    return (
+        pa.array(period.dt.tz_localize(None))
+        .cast(pa.timestamp("s"), safe=False)
+        .cast(pa.date32(), safe=False)
+    )
+
+
+def _meta(scores: Scores) -> dict[str, Any]:
+    return {
+        "arms": scores.arms,
+        "outcomes": scores.outcomes,
+        "columns": list(scores.columns),
+        "clusters_assigned": scores.clusters_assigned,
+        "quality": [asdict(q) for q in scores.quality],
+        "overlap": [asdict(o) for o in scores.overlap],
+        "population": scores.population,
+        "key": scores.key,
+    }
+
+
+def from_parquet(path: Path) -> Scores:
+    """Read a score table back.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, or not a score table.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+        meta = json.loads((table.schema.metadata or {})[_META])
+    except (OSError, KeyError, pa.ArrowException, ValueError) as error:
+        raise DataError(
+            Problem(
+                what=f"{path.name} is not a readable score table ({type(error).__name__}).",
+                why="every what-if question is answered from it.",
+                fix="run the study again with `--force`.",
+            )
+        ) from error
+    arms, outcomes = tuple(meta["arms"]), tuple(meta["outcomes"])
+    gamma = np.stack([_matrix(table, [f"score:{a}:{k}" for k in outcomes]) for a in arms], axis=1)
+    return Scores(
+        arms=arms,
+        outcomes=outcomes,
+        gamma=frozen("scores", gamma, shape=(None, len(arms), len(outcomes))),
+        propensity=frozen(
+            "propensity",
+            _matrix(table, [f"propensity:{a}" for a in arms]),
+            shape=(None, len(arms)),
+        ),
+        arm=table["arm"].to_numpy().astype(np.int64),
+        y=_matrix(table, [f"outcome:{k}" for k in outcomes]),
+        cluster=table["cluster"].to_numpy(),
+        fold=table["fold"].to_numpy().astype(np.int64),
+        weight=table["weight"].to_numpy(),
+        unit=table["unit"].to_pandas(),
+        columns=table.select(meta["columns"]).to_pandas(),
+        clusters_assigned=meta["clusters_assigned"],
+        quality=tuple(_quality(row) for row in meta["quality"]),
+        overlap=tuple(_overlap(row) for row in meta["overlap"]),
+        population=meta["population"],
+        key=meta["key"],
+    )
+
+
+def _matrix(table: Any, names: list[str]) -> np.ndarray[Any, np.dtype[np.float64]]:  # noqa: ANN401
+    return np.column_stack([table[name].to_numpy() for name in names])
+
+
+def _quality(row: dict[str, Any]) -> NuisanceQuality:
+    losses = tuple((str(name), float(loss)) for name, loss in row["losses"])
+    return NuisanceQuality(**{**row, "losses": losses})
+
+
+def _overlap(row: dict[str, Any]) -> OverlapSummary:
+    return OverlapSummary(**{**row, "edges": tuple(row["edges"]), "counts": tuple(row["counts"])})

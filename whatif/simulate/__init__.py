@@ -1,0 +1,1 @@
+"""Checkout logs whose true effects are known."""

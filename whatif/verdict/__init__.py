@@ -1,0 +1,1 @@
+"""From effects and checks to readings, a verdict and every sentence."""

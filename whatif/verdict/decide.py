@@ -1,0 +1,240 @@
+"""From readings and checks to one verdict: which rule wins, for which arm, for whom, and why."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from whatif.checks.result import CheckResult, Status
+from whatif.contract.spec import OutcomeSpec, RatioSpec, StudySpec, metric_name
+from whatif.effects.rows import EffectRow, EffectRows, Segment
+from whatif.verdict import wording
+from whatif.verdict.readings import before_decision
+from whatif.verdict.reasons import ArmCase, arm_reasons, arm_would_change, check_reasons
+from whatif.verdict.record import Decision, Reading, Verdict
+from whatif.verdict.rules import GOOD, decide_arm, from_past_data
+from whatif.verdict.where import Place, better_segments, place_of
+
+Evidence = Literal["randomised", "adjusted"]
+_RANK = {Decision.ROLL_OUT: 2, Decision.DISCUSS: 1, Decision.DO_NOT_ROLL_OUT: 0}
+
+
+def decide(
+    effects: EffectRows,
+    readings: Sequence[Reading],
+    checks: Sequence[CheckResult],
+    spec: StudySpec,
+    *,
+    evidence: Evidence,
+    fresh: bool,
+    as_of: dt.date | None,
+    money_by_arm: Mapping[str, float] | None = None,
+    net_value: Mapping[str, Reading] | None = None,
+) -> Verdict:
+    """Decide about a study; the first rule that fits wins.
+
+    A broken integrity check withholds everything, then stale data, then an early look, then the
+    readings of the primary metric and the guardrails. Other broken checks are reasons for doubt;
+    they never withhold.
+
+    Parameters
+    ----------
+    effects : EffectRows
+        Every effect of the run.
+    readings : sequence of Reading
+        One per row of ``effects.effects``.
+    checks : sequence of CheckResult
+        Every check of the run.
+    spec : StudySpec
+        The study as declared.
+    evidence : {"randomised", "adjusted"}
+        Only randomised evidence may say roll out.
+    fresh : bool
+        Whether the newest data are recent enough for the study.
+    as_of : date or None
+        Last day of the data.
+    money_by_arm : mapping of str to float, optional
+        Money per month by arm; chooses among several arms. Default: the primary estimate.
+    net_value : mapping of str to Reading, optional
+        Reading of the money by arm; *better* lifts a guardrail that reads worse without being
+        over its limit from "do not roll out" to "discuss".
+
+    Raises
+    ------
+    ValueError
+        If readings and rows differ in number, or no overall effect of the primary exists.
+    """
+    if len(readings) != len(effects.effects):
+        raise ValueError(f"{len(readings)} readings for {len(effects.effects)} effects.")
+    cases = _cases(effects, readings, spec)
+    if not cases:
+        raise ValueError(f"There is no overall effect on {metric_name(spec.primary)!r}.")
+    withheld = _withheld(checks, spec, cases[0], fresh=fresh, as_of=as_of)
+    if withheld is not None:
+        return _verdict(withheld, readings)
+    ruled = [
+        _ruled(case, effects, readings, spec, (net_value or {}).get(case.arm)) for case in cases
+    ]
+    best = max(ruled, key=lambda one: (_RANK[one.decision], _worth(one.case, cases, money_by_arm)))
+    return _verdict(_settled(best, checks, spec, evidence, several=len(cases) > 1), readings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ruled:
+    case: ArmCase
+    decision: Decision
+    place: Place = field(default_factory=Place)
+    better: tuple[Segment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    decision: Decision
+    arm: str
+    where: str = wording.EVERYONE
+    several: bool = False
+    looked: bool = False
+    arm_looked: bool = False
+    reasons: tuple[str, ...]
+    would_change: tuple[str, ...]
+
+
+def _cases(
+    effects: EffectRows, readings: Sequence[Reading], spec: StudySpec
+) -> tuple[ArmCase, ...]:
+    overall: dict[tuple[str, str], tuple[EffectRow, Reading]] = {}
+    for row, reading in zip(effects.effects, readings, strict=True):
+        if not row.segment:
+            overall.setdefault((row.outcome, row.arm), (row, reading))
+    name = metric_name(spec.primary)
+    return tuple(
+        ArmCase(
+            arm=arm,
+            primary=(spec.primary, *overall[name, arm]),
+            guardrails=tuple(_guardrail(metric, arm, overall) for metric in spec.guardrails),
+        )
+        for outcome, arm in overall
+        if outcome == name
+    )
+
+
+def _guardrail(
+    metric: OutcomeSpec | RatioSpec,
+    arm: str,
+    overall: Mapping[tuple[str, str], tuple[EffectRow, Reading]],
+) -> tuple[OutcomeSpec | RatioSpec, EffectRow | None, Reading]:
+    found = overall.get((metric_name(metric), arm))
+    return (metric, None, Reading.NOT_CLEAR) if found is None else (metric, *found)
+
+
+def _withheld(
+    checks: Sequence[CheckResult],
+    spec: StudySpec,
+    first: ArmCase,
+    *,
+    fresh: bool,
+    as_of: dt.date | None,
+) -> _Draft | None:
+    broke = [check for check in checks if check.integrity and check.status is Status.BROKE]
+    if broke:
+        decision = Decision.CANNOT_BE_TRUSTED
+        why = tuple(wording.check_broke_reason(check.name, check.finding) for check in broke)
+        change = tuple(wording.would_change_check(check.name) for check in broke)
+    elif not fresh:
+        decision = Decision.OUT_OF_DATE
+        why = (wording.out_of_date_reason(as_of, spec.freshness),)
+        change = (wording.would_change_newer_data(),)
+    elif before_decision(spec, as_of) and spec.decision.on is not None and as_of is not None:
+        decision = Decision.TOO_EARLY
+        why = (wording.too_early_reason(spec.decision.on, as_of),)
+        change = (wording.would_change_date(spec.decision.on),)
+    else:
+        return None
+    others = check_reasons([check for check in checks if check not in broke])
+    return _Draft(decision=decision, arm=first.arm, reasons=(*why, *others), would_change=change)
+
+
+def _ruled(
+    case: ArmCase,
+    effects: EffectRows,
+    readings: Sequence[Reading],
+    spec: StudySpec,
+    net_value: Reading | None,
+) -> _Ruled:
+    primary = case.primary[2]
+    guardrails = [reading for _, _, reading in case.guardrails]
+    decision = decide_arm(primary, guardrails, rollout_if=spec.rollout_if, net_value=net_value)
+    better = better_segments(effects, readings, spec, case.arm)
+    if decision is not Decision.ROLL_OUT:
+        return _Ruled(case=case, decision=decision, better=better)
+    place = place_of(effects, readings, spec, case.arm, only_better=primary in GOOD)
+    if place.nowhere:
+        return _Ruled(case=case, decision=Decision.DISCUSS, place=place, better=better)
+    return _Ruled(case=case, decision=decision, place=place)
+
+
+def _worth(
+    case: ArmCase, cases: Sequence[ArmCase], money_by_arm: Mapping[str, float] | None
+) -> float:
+    if money_by_arm is not None and all(one.arm in money_by_arm for one in cases):
+        return money_by_arm[case.arm]
+    metric, row, _ = case.primary
+    if row.estimate is None:
+        return float("-inf")
+    return row.estimate if metric.better == "higher" else -row.estimate
+
+
+def _settled(
+    best: _Ruled,
+    checks: Sequence[CheckResult],
+    spec: StudySpec,
+    evidence: Evidence,
+    *,
+    several: bool,
+) -> _Draft:
+    arm_looked = several and best.decision is not Decision.DO_NOT_ROLL_OUT
+    place_looked = not best.place.everyone and not best.place.nowhere
+    past = evidence == "adjusted"
+    reasons = [
+        *arm_reasons(best.case, best.decision, spec, better_in=best.better),
+        *([wording.nowhere_reason()] if best.place.nowhere else []),
+        *([wording.place_chosen_reason()] if place_looked else []),
+        *([wording.arm_chosen_reason()] if arm_looked else []),
+        *([wording.past_data_reason()] if past else []),
+        *check_reasons(checks),
+    ]
+    change = arm_would_change(best.case, best.decision, spec)
+    if past:
+        hidden = wording.would_change_hidden_cause(spec.treatment.column, metric_name(spec.primary))
+        change = (wording.would_change_test(), hidden, *change)
+    return _Draft(
+        decision=from_past_data(best.decision) if past else best.decision,
+        arm=best.case.arm,
+        where=wording.place_words(best.place.include, best.place.exclude),
+        several=several,
+        looked=arm_looked or place_looked,
+        arm_looked=several,
+        reasons=tuple(reasons),
+        would_change=change,
+    )
+
+
+def _verdict(draft: _Draft, readings: Sequence[Reading]) -> Verdict:
+    return Verdict(
+        decision=draft.decision,
+        arm=draft.arm,
+        chosen_after_looking=draft.arm_looked,
+        where=draft.where,
+        headline=wording.headline(
+            draft.decision,
+            arm=draft.arm,
+            place=draft.where,
+            several_arms=draft.several,
+            chosen_after_looking=draft.looked,
+        ),
+        reasons=draft.reasons,
+        would_change=draft.would_change,
+        readings=tuple(readings),
+    )

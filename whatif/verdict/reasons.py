@@ -1,0 +1,120 @@
+"""Why a verdict is what it is, strongest reason first, and what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from whatif.checks.result import CheckResult, Status
+from whatif.contract.spec import OutcomeSpec, RatioSpec, StudySpec, metric_name
+from whatif.effects.rows import EffectRow, Segment
+from whatif.verdict import wording
+from whatif.verdict.more_data import times_to_clear_limit, times_to_settle
+from whatif.verdict.record import Decision, Reading
+from whatif.verdict.rules import BAD, GOOD, WITHIN
+
+_Metric = OutcomeSpec | RatioSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmCase:
+    """What speaks for and against one arm.
+
+    Attributes
+    ----------
+    arm : str
+        The arm.
+    primary : (metric, row, reading)
+        Overall effect on the primary metric.
+    guardrails : tuple of (metric, row or None, reading)
+        Overall effect on each guardrail; the row is None where none was estimated.
+    """
+
+    arm: str
+    primary: tuple[_Metric, EffectRow, Reading]
+    guardrails: tuple[tuple[_Metric, EffectRow | None, Reading], ...]
+
+
+def arm_reasons(
+    case: ArmCase, decision: Decision, spec: StudySpec, *, better_in: Sequence[Segment] = ()
+) -> tuple[str, ...]:
+    """Return the readings behind a decision: guardrails that stand in the way come first."""
+    metric, _, reading = case.primary
+    first = [wording.metric_reason(metric_name(metric), reading, arm=case.arm)]
+    if decision is Decision.ROLL_OUT and reading is Reading.NO_DIFFERENCE:
+        first.append(wording.smaller_difference_accepted_reason())
+    if better_in:
+        first.append(wording.better_segments_reason(metric_name(metric), better_in))
+    against: list[str] = []
+    others: list[str] = []
+    for guardrail, _, read in case.guardrails:
+        sentence = wording.metric_reason(metric_name(guardrail), read, arm=case.arm)
+        (others if read in WITHIN else against).append(sentence)
+    no_limit = [
+        wording.no_limit_reason(metric_name(one)) for one in spec.guardrails if one.limit is None
+    ]
+    return (*against, *first, *others, *no_limit)
+
+
+def arm_would_change(case: ArmCase, decision: Decision, spec: StudySpec) -> tuple[str, ...]:
+    """Return what would change a decision that rests on readings."""
+    metric, row, reading = case.primary
+    name = metric_name(metric)
+    found = [
+        sentence
+        for guardrail in case.guardrails
+        if (sentence := _guardrail_change(case.arm, *guardrail)) is not None
+    ]
+    if reading is Reading.NOT_CLEAR:
+        found.insert(0, _more_data(metric, row))
+    if reading in BAD:
+        found.insert(0, wording.would_change_other_version(name, case.arm))
+    if reading is Reading.NO_DIFFERENCE and decision is not Decision.ROLL_OUT:
+        found.append(wording.would_change_smaller_matters(name))
+    if decision is Decision.ROLL_OUT or (not found and reading in GOOD):
+        found.append(wording.would_change_later_run(name, guarded=bool(spec.guardrails)))
+    return tuple(found)
+
+
+def check_reasons(checks: Sequence[CheckResult]) -> tuple[str, ...]:
+    """Return one sentence per broken check, then per integrity check that did not run."""
+    broke = [
+        wording.check_broke_reason(check.name, check.finding)
+        for check in checks
+        if check.status is Status.BROKE
+    ]
+    missing = [
+        wording.check_missing_reason(check.name, check.finding)
+        for check in checks
+        if check.integrity and check.status is Status.DID_NOT_RUN
+    ]
+    return (*broke, *missing)
+
+
+def _guardrail_change(
+    arm: str, metric: _Metric, row: EffectRow | None, reading: Reading
+) -> str | None:
+    name = metric_name(metric)
+    if reading in WITHIN:
+        return None
+    if reading is Reading.OVER_LIMIT:
+        return wording.would_change_guardrail_met(name, arm)
+    if metric.limit is None:
+        return wording.would_change_limit_declared(name)
+    ends = _bounded(row)
+    if ends is None:
+        return wording.would_change_more_data_limit(name, None)
+    times = times_to_clear_limit(*ends, limit=metric.limit, better=metric.better)
+    return wording.would_change_more_data_limit(name, times)
+
+
+def _more_data(metric: _Metric, row: EffectRow) -> str:
+    ends = _bounded(row)
+    times = None if ends is None else times_to_settle(*ends, matters_from=metric.matters_from)
+    return wording.would_change_more_data(metric_name(metric), times)
+
+
+def _bounded(row: EffectRow | None) -> tuple[float, float, float] | None:
+    if row is None or row.estimate is None or row.ci[0] is None or row.ci[1] is None:
+        return None
+    return row.estimate, row.ci[0], row.ci[1]
