@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import whatif as wi
 
-KEYS: dict[str, object] = {
+KEYS: dict[str, Any] = {
     "unit": "session_id",
     "cluster": "customer_id",
     "assigned": "session_id",

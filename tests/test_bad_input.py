@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,7 @@ def _keys() -> dict[str, object]:
     }
 
 
-def _run(folder: Path, change: Change | None = None, **keys: object) -> Outcome:
+def _run(folder: Path, change: Change | None = None, **keys: Any) -> Outcome:
     frame = _frame() if change is None else change(_frame())
     frame.to_csv(folder / "log.csv", index=False)
     study = {k: v for k, v in (_keys() | keys).items() if v is not None}
@@ -59,7 +60,7 @@ def _run(folder: Path, change: Change | None = None, **keys: object) -> Outcome:
     return done
 
 
-def _set(column: str, value: object) -> Change:
+def _set(column: str, value: Any) -> Change:
     return lambda frame: frame.assign(**{column: value})
 
 
@@ -107,7 +108,7 @@ def test_an_arm_that_is_not_in_the_data_exits_3_with_a_hint(tmp_path: Path) -> N
     assert "'on'" in done.err
 
 
-STUDY_ERRORS: dict[str, tuple[dict[str, object], str]] = {
+STUDY_ERRORS: dict[str, tuple[dict[str, Any], str]] = {
     "a typo": ({"covariate": ["hour"]}, "covariates"),
     "a missing key": ({"treatment": None}, "treatment"),
     "an unknown estimator": ({"estimators": ["aipw", "econml.LinearDLM"]}, "LinearDML"),

@@ -196,5 +196,5 @@ def test_three_arms_pass_through_every_check() -> None:
 
 
 def test_words_for_numbers() -> None:
-    assert (amount(0.00012345), amount(12_345.6), listed(["a"])) == ("0.000123", "12,346", "a")
+    assert (amount(0.00012345), amount(12_345.6), listed(["a"])) == ("0.00012", "12,346", "a")
     assert conclude(CHECKS[0], Status.HELD, "Fine.").statistic is None

@@ -50,12 +50,14 @@ def test_money_is_the_clustered_mean_of_value_per_unit() -> None:
 
 
 @given(
-    a=st.floats(-5, 5), b=st.floats(-5, 5), va=st.floats(0.01, 4), vb=st.floats(0.01, 4),
-    rho=st.floats(-0.95, 0.95), r=st.floats(-50, 50),
-)  # fmt: skip
+    ratio=st.tuples(st.floats(-5, 5), st.floats(-5, 5)),
+    spread=st.tuples(st.floats(0.01, 4), st.floats(0.01, 4), st.floats(-0.95, 0.95)),
+    r=st.floats(-50, 50),
+)
 def test_fiellers_set_is_exactly_what_its_test_does_not_reject(
-    a: float, b: float, va: float, vb: float, rho: float, r: float
+    ratio: tuple[float, float], spread: tuple[float, float, float], r: float
 ) -> None:
+    (a, b), (va, vb, rho) = ratio, spread
     shared = rho * np.sqrt(va * vb)
     found = fieller(a, b, variances=(va, vb, shared), critical=1.96)
     distance = abs(a - r * b) - 1.96 * np.sqrt(va - 2 * r * shared + r**2 * vb)

@@ -187,13 +187,14 @@ def test_a_crontab_line_has_a_zone_and_whole_paths() -> None:
     ("text", "words"),
     [
         ("0 7 * *", "it has 4 fields"),
-        ("0 7 * * 1\n* * * * * evil", "it has 11 fields"),
+        ("0 7 * * 1\n* * * * * evil", "it is not on one line"),
         ("0 7 * *\n1", "it is not on one line"),
-        ("61 7 * * 1", "'61' is not a minute from 0 to 59"),
-        ("0 7 * * funday", "'funday' is not a day of week"),
-        ("0 7-3 * * 1", "'7-3' is not a hour"),
-        ("0 7 0 * 1", "'0' is not a day of month from 1 to 31"),
-        ("0 7 $(x) * 1", "is not a day of month"),
+        ("61 7 * * 1", "bad minute"),
+        ("0 7 * * funday", "bad day-of-week"),
+        ("0 7-3 * * 1", "bad hour"),
+        ("0 7 0 * 1", "bad day-of-month"),
+        ("0 7 $(x) * 1", "bad day-of-month"),
+        ("0 7 30 2 *", "bad day-of-month"),
     ],
 )
 def test_a_wrong_cron_expression_is_refused(text: str, words: str) -> None:
@@ -217,10 +218,9 @@ def test_a_wrong_zone_or_path_is_refused() -> None:
         ("0 7 15 * 1", "2026-11-02T19:00:00+00:00"),  # either field is enough
         ("0 7 1 jul *", "2027-07-01T18:00:00+00:00"),  # summer time
         ("*/20 5/2 * * 7", "2026-11-01T17:00:00+00:00"),
-        ("0 7 30 2 *", None),
     ],
 )
-def test_the_next_page_is_due_after_the_next_scheduled_run(text: str, due: str | None) -> None:
+def test_the_next_page_is_due_after_the_next_scheduled_run(text: str, due: str) -> None:
     assert next_due(cron(text), dt.date(2026, 10, 31)) == due
 
 

@@ -165,7 +165,7 @@ def test_a_broken_sample_ratio_withholds_the_verdict(tmp_path: Path) -> None:
 
 
 def test_old_data_are_out_of_date_and_early_looks_too_early(tmp_path: Path, log: Path) -> None:
-    bare = {"covariates": [], "segments": None, "value": None}
+    bare: dict[str, object] = {"covariates": [], "segments": None, "value": None}
     old = _study(tmp_path / "old", log, freshness="7d", **bare)
     done = command("run", old, "--out", tmp_path / "a", "--quick", "--json")
     assert json.loads(done.out)["verdict"]["decision"] == "out_of_date"

@@ -113,7 +113,7 @@ def test_overlap_is_refused_or_trimmed_never_clipped() -> None:
     values = design.features.values.copy()
     values[:, 1] = np.where(np.arange(design.n) < 200, 8.0 * design.arm, 0.0)
     broken = replace(design, features=replace(design.features, values=values))
-    with pytest.raises(OverlapError, match="have a chance of some arm outside 0.01–0.99"):
+    with pytest.raises(OverlapError, match=r"have a chance of some arm outside 0\.01–0\.99"):
         _fit(broken, rule=RULE)
     trimmed = _fit(broken, rule=TRIM)
     assert trimmed.n < design.n

@@ -1,118 +1,41 @@
-"""The verdict: which rule wins, for which arm, for whom, and why."""
+"""The verdict: which rule wins, for which arm, and why."""
 
 from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from whatif.checks.result import CheckResult, Cost, Status
-from whatif.contract.spec import StudySpec
-from whatif.effects.rows import EffectRow, EffectRows, HeterogeneityRow, Segment
+from tests.verdict_cases import (
+    BETTER,
+    DESKTOP,
+    MAYBE,
+    MOBILE,
+    OVER,
+    OVERALL,
+    SMALL,
+    SPEC,
+    UNCLEAR,
+    WITHIN,
+    WORSE,
+    WORSE_COST,
+    check,
+    f_test,
+    judge,
+    row,
+    rows_by_place,
+    with_study,
+)
+from whatif.checks.result import Status
+from whatif.effects.rows import EffectRow, EffectRows
 from whatif.verdict.decide import decide
 from whatif.verdict.more_data import times_to_clear_limit, times_to_settle
-from whatif.verdict.readings import read_guardrail, readings
-from whatif.verdict.record import Decision, Reading, Verdict
+from whatif.verdict.readings import read_guardrail
+from whatif.verdict.record import Decision, Reading
 from whatif.verdict.rules import decide_arm, from_past_data
-from whatif.verdict.where import Place
-
-STUDY: dict[str, Any] = {
-    "study": "checkout",
-    "treatment": {"column": "presentation", "control": "folded"},
-    "design": {"kind": "experiment", "probability": {"folded": 0.5, "expanded": 0.5}},
-    "outcomes": [
-        {"column": "converted", "matters_from": 0.002},
-        {"column": "cost", "role": "guardrail", "better": "lower", "limit": 0.25},
-    ],
-    "segments": ["urbanicity", "device"],
-}
-SPEC = StudySpec.model_validate(STUDY)
-URBAN: Segment = (("urbanicity", "urban"),)
-RURAL: Segment = (("urbanicity", "rural"),)
-MOBILE: Segment = (("device", "mobile"),)
-DESKTOP: Segment = (("device", "desktop"),)
-BETTER, UNCLEAR, WORSE = (0.003, 0.005), (-0.004, 0.006), (-0.009, -0.004)
-SMALL = (-0.001, 0.001)
-WITHIN, MAYBE, WORSE_COST, OVER = (-0.1, 0.2), (-0.1, 0.3), (0.1, 0.3), (0.3, 0.5)
-
-
-def row(
-    outcome: str, ci: tuple[float, float], *, arm: str = "expanded", segment: Segment = ()
-) -> EffectRow:
-    return EffectRow(
-        outcome=outcome,
-        arm=arm,
-        versus="folded",
-        segment=segment,
-        n=1000,
-        clusters=1000,
-        baseline=0.045,
-        estimate=(ci[0] + ci[1]) / 2,
-        std_error=(ci[1] - ci[0]) / 4,
-        ci=ci,
-        band=ci,
-        relative=None,
-        shrunk=None,
-        planned=True,
-        estimator="aipw",
-        family="f",
-        critical=2.0,
-        df=999,
-        shown="shown",
-    )
-
-
-def f_test(dimension: str, outcome: str = "converted", p_value: float = 0.001) -> HeterogeneityRow:
-    return HeterogeneityRow(
-        outcome=outcome,
-        arm="expanded",
-        dimension=(dimension,),
-        statistic=9.0,
-        p_value=p_value,
-        df=(1, 900),
-    )
-
-
-def check(status: Status, *, integrity: bool = True, name: str = "sample_ratio") -> CheckResult:
-    return CheckResult(
-        code="WI-SRM-01",
-        name=name,
-        status=status,
-        statistic=20.0,
-        threshold=0.001,
-        finding="1,200 units came where 1,000 were expected.",
-        what="",
-        why="",
-        fix="",
-        integrity=integrity,
-        cost=Cost.VIEW,
-    )
-
-
-def judge(
-    *rows: EffectRow,
-    tests: Sequence[HeterogeneityRow] = (),
-    checks: Sequence[CheckResult] = (),
-    spec: StudySpec = SPEC,
-    **changes: Any,
-) -> Verdict:
-    effects = EffectRows(effects=rows, heterogeneity=tuple(tests), level=0.95)
-    options: dict[str, Any] = {
-        "evidence": "randomised",
-        "fresh": True,
-        "as_of": dt.date(2026, 12, 15),
-    }
-    return decide(effects, readings(effects, spec), checks, spec, **(options | changes))
-
-
-def with_study(**changes: Any) -> StudySpec:
-    return StudySpec.model_validate(STUDY | changes)
-
 
 # ---- the rule of one arm
 
@@ -310,99 +233,6 @@ def test_lower_is_better_picks_the_lowest_arm() -> None:
     assert judge(*rows, spec=spec).arm == "rich"
 
 
-# ---- for whom
-
-
-def rows_by_place(
-    by_segment: dict[Segment, tuple[float, float]], outcome: str = "converted"
-) -> tuple[EffectRow, ...]:
-    return tuple(row(outcome, ci, segment=segment) for segment, ci in by_segment.items())
-
-
-OVERALL = (row("converted", BETTER), row("cost", WITHIN))
-
-
-def test_segments_that_read_better_name_the_place() -> None:
-    segments = rows_by_place({MOBILE: BETTER, DESKTOP: SMALL})
-    found = judge(*OVERALL, *segments, tests=[f_test("device")])
-    assert found.where == "where device is mobile"
-    assert found.headline == "Roll out expanded where device is mobile (chosen after looking)."
-    assert any("The place was chosen after looking" in reason for reason in found.reasons)
-    assert not found.chosen_after_looking  # there was one arm
-
-
-@pytest.mark.parametrize(
-    ("p_value", "segments"),
-    [(0.2, ["device"]), (0.001, [])],
-    ids=["not-told-apart", "not-declared"],
-)
-def test_everyone_unless_declared_segments_are_told_apart(
-    p_value: float, segments: list[str]
-) -> None:
-    rows = rows_by_place({MOBILE: BETTER, DESKTOP: SMALL})
-    spec = with_study(segments=segments)
-    found = judge(*OVERALL, *rows, tests=[f_test("device", p_value=p_value)], spec=spec)
-    assert (found.where, found.headline) == ("everyone", "Roll out expanded for everyone.")
-
-
-def test_segments_that_all_read_better_leave_nobody_out() -> None:
-    hidden = replace(row("converted", SMALL, segment=DESKTOP), shown="suppressed")
-    rows = rows_by_place({URBAN: BETTER, RURAL: (0.01, 0.02), MOBILE: BETTER})
-    found = judge(*OVERALL, *rows, hidden, tests=[f_test("urbanicity"), f_test("device")])
-    assert found.where == "everyone"
-
-
-def test_segments_that_read_worse_are_left_out() -> None:
-    rows = rows_by_place({MOBILE: BETTER, DESKTOP: SMALL, URBAN: BETTER, RURAL: WORSE})
-    tests = [f_test("device"), f_test("urbanicity")]
-    assert judge(*OVERALL, *rows, tests=tests).where == "where urbanicity is urban"
-    spec = with_study(segments=["device", "urbanicity"])
-    found = judge(*OVERALL, *rows, tests=tests, spec=spec)
-    assert found.where == "where device is mobile, except where urbanicity is rural"
-    only = rows_by_place({URBAN: UNCLEAR, RURAL: WORSE})
-    found = judge(*OVERALL, *only, tests=[f_test("urbanicity")])
-    assert found.where == "everyone except where urbanicity is rural"
-
-
-def test_segments_that_break_a_guardrail_are_left_out() -> None:
-    rows = rows_by_place({URBAN: WITHIN, RURAL: OVER}, "cost")
-    found = judge(*OVERALL, *rows, tests=[f_test("urbanicity", "cost")])
-    assert found.where == "everyone except where urbanicity is rural"
-
-
-def test_a_place_that_is_only_harmed_is_discussed() -> None:
-    rows = (
-        *rows_by_place({MOBILE: BETTER, DESKTOP: SMALL}),
-        *rows_by_place({MOBILE: OVER, DESKTOP: WITHIN}, "cost"),
-    )
-    found = judge(*OVERALL, *rows, tests=[f_test("device"), f_test("device", "cost")])
-    assert (found.decision, found.where) == (Decision.DISCUSS, "everyone")
-    assert any("no place is left" in reason for reason in found.reasons)
-
-
-def test_no_worse_is_enough_everywhere_it_does_no_harm() -> None:
-    spec = with_study(rollout_if="not_worse")
-    rows = rows_by_place({MOBILE: SMALL, DESKTOP: BETTER})
-    overall = (row("converted", SMALL), row("cost", WITHIN))
-    found = judge(*overall, *rows, tests=[f_test("device")], spec=spec)
-    assert (found.decision, found.where) == (Decision.ROLL_OUT, "everyone")
-    assert any("does no harm" in reason for reason in found.reasons)
-
-
-def test_a_verdict_against_still_says_where_it_reads_better() -> None:
-    rows = rows_by_place({MOBILE: BETTER, DESKTOP: WORSE})
-    found = judge(row("converted", SMALL), row("cost", WITHIN), *rows, tests=[f_test("device")])
-    assert found.decision is Decision.DO_NOT_ROLL_OUT
-    assert "Converted does read better where device is mobile." in found.reasons
-    assert found.where == "everyone"
-
-
-def test_a_place_knows_whether_it_leaves_anyone_out() -> None:
-    assert Place().everyone
-    assert not Place(include=(MOBILE,)).everyone
-    assert not Place(exclude=(MOBILE,)).everyone
-
-
 # ---- reasons and what would change
 
 
@@ -447,6 +277,11 @@ def test_whole_verdicts(snapshot: SnapshotAssertion) -> None:
         "no difference": judge(row("converted", SMALL), row("cost", MAYBE)),
         "discuss": judge(row("converted", UNCLEAR), row("cost", MAYBE)),
         "worth testing": judge(*OVERALL, evidence="adjusted"),
+        "left out": judge(
+            *OVERALL,
+            *rows_by_place({MOBILE: OVER, DESKTOP: WITHIN}, "cost"),
+            tests=[f_test("device", outcome="cost")],
+        ),
         "cannot be trusted": judge(*OVERALL, checks=[check(Status.BROKE), doubt]),
         "out of date": judge(*OVERALL, fresh=False),
         "too early": judge(*OVERALL, spec=with_study(decision={"on": "2027-01-01"})),

@@ -63,7 +63,8 @@ class EffectTable:
         from whatif.base.display import card
 
         frame = self.to_frame()
-        numbers = ["baseline", "estimate", "std_error", "ci_low", "ci_high", "band_low", "band_high"]
+        ends = [f"{kind}_{end}" for kind in ("ci", "band") for end in ("low", "high")]
+        numbers = ["baseline", "estimate", "std_error", *ends]
         frame[numbers] = frame[numbers].astype("float64")
         frame.loc[frame["reading"] == "suppressed", numbers] = float("nan")
         shown = frame.dropna(axis="columns", how="all").drop(columns=["versus", "estimator"])

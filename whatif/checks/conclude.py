@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from whatif.checks.evidence import Check
@@ -44,14 +45,18 @@ def percent(share: float, *, digits: int = 1) -> str:
 
 
 def amount(value: float) -> str:
-    """Write a number with three significant digits.
+    """Write a number with two significant digits and no exponent.
 
     Examples
     --------
-    >>> amount(0.001234), amount(1234.5)
-    ('0.00123', '1,234')
+    >>> amount(0.001234), amount(1234.5), amount(0.00003987), amount(0.0)
+    ('0.0012', '1,234', '0.00004', '0')
     """
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    places = max(1 - math.floor(math.log10(abs(value))), 0)
+    text = f"{value:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def listed(words: Sequence[str]) -> str:

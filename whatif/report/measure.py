@@ -58,6 +58,8 @@ class Measure:
         Comparatives that fit the noun.
     matters_from, limit : float or None
         As declared, in the raw unit.
+    read_with : str
+        Ratio that this metric is the top of: it moves with the bottom too; empty if none.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Measure:
     fewer: str
     matters_from: float | None
     limit: float | None
+    read_with: str = ""
 
     @property
     def marks(self) -> tuple[float, ...]:
@@ -166,6 +169,7 @@ def _measure(
         fewer="fewer" if share or kind == "count" else "less",
         matters_from=metric.matters_from,
         limit=metric.limit,
+        read_with=next((r.name for r in spec.ratios if r.numerator == name), ""),
     )
 
 

@@ -72,7 +72,7 @@ class Appendix:
     assumptions: tuple[str, ...]
     graph: GraphView | None
     estimators: tuple[Cells, ...]
-    second_opinions: bool
+    opinion_notes: tuple[tuple[str, str], ...]
     tests: tuple[Cells, ...]
     quality: tuple[Cells, ...]
     overlap: tuple[OverlapView, ...]
@@ -100,7 +100,7 @@ def appendix(report: Report, measures: dict[str, Measure]) -> Appendix:
         assumptions=estimand.assumptions,
         graph=_graph(report),
         estimators=tuple(_estimators(report, measures)),
-        second_opinions=bool(report.opinions),
+        opinion_notes=tuple(dict.fromkeys((o.estimator, o.family) for o in report.opinions)),
         tests=tuple(_tests(report, measures)),
         quality=tuple(_quality(row, measures) for row in report.quality),
         overlap=tuple(_overlap(row) for row in _informative(report)),
@@ -157,7 +157,6 @@ def _estimator_row(measure: Measure, row: EffectRow, ours: EffectRow | None) -> 
         plain(row.std_error),
         plain_range(*row.ci),
         gap,
-        "" if ours is None else row.family,
     )
 
 

@@ -15,6 +15,7 @@ from whatif.verdict.page_wording import (
     NOT_DECLARED,
     better_words,
     instead_of,
+    read_with_words,
     reading_tone,
     role_words,
     segments_sentence,
@@ -139,9 +140,12 @@ def overall(report: Report, arm: str) -> list[ReadRow]:
 
 def _metric_row(measure: Measure, read: ReadRow, axis: Axis) -> MetricRow:
     row, reading = read
+    notes = [role_words(measure.role), better_words(measure.better)]
+    if measure.read_with:
+        notes.append(read_with_words(human(measure.read_with)))
     return MetricRow(
         label=measure.label,
-        note=f"{role_words(measure.role)}, {better_words(measure.better)}",
+        note=", ".join(notes),
         per=measure.per,
         phrase=phrase(measure, row, use_band=False),
         backdrop=backdrop(measure, axis),

@@ -229,7 +229,7 @@ def _next_due(spec: StudySpec, data: DataSet, today: dt.date) -> str | None:
     if spec.schedule is None or data.as_of is None:
         return None
     due = next_due(spec.schedule, data.as_of)
-    return due if due is not None and dt.datetime.fromisoformat(due).date() >= today else None
+    return due if dt.datetime.fromisoformat(due).date() >= today else None
 
 
 def _is_fresh(spec: StudySpec, data: DataSet, today: dt.date) -> bool:

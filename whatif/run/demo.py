@@ -15,8 +15,8 @@ from whatif.simulate.checkout import simulate_checkout
 from whatif.simulate.files import write_log, write_truth
 
 STUDY = "mobile-expanded-options"
-SESSIONS = 100_000
-SEED = 1
+SESSIONS = 150_000
+SEED = 0
 
 
 def run_demo(out: Path, *, stage: Stage) -> Done:

@@ -15,7 +15,7 @@ from whatif.verdict.readings import before_decision
 from whatif.verdict.reasons import ArmCase, arm_reasons, arm_would_change, check_reasons
 from whatif.verdict.record import Decision, Reading, Verdict
 from whatif.verdict.rules import GOOD, decide_arm, from_past_data
-from whatif.verdict.where import Place, better_segments, place_of
+from whatif.verdict.where import Place, better_segments, clearest_segments, place_of
 
 Evidence = Literal["randomised", "adjusted"]
 _RANK = {Decision.ROLL_OUT: 2, Decision.DISCUSS: 1, Decision.DO_NOT_ROLL_OUT: 0}
@@ -87,6 +87,7 @@ class _Ruled:
     decision: Decision
     place: Place = field(default_factory=Place)
     better: tuple[Segment, ...] = ()
+    clearest: tuple[Segment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,7 @@ class _Draft:
     decision: Decision
     arm: str
     where: str = wording.EVERYONE
+    clearest: tuple[Segment, ...] = ()
     several: bool = False
     looked: bool = False
     arm_looked: bool = False
@@ -169,10 +171,12 @@ def _ruled(
     better = better_segments(effects, readings, spec, case.arm)
     if decision is not Decision.ROLL_OUT:
         return _Ruled(case=case, decision=decision, better=better)
-    place = place_of(effects, readings, spec, case.arm, only_better=primary in GOOD)
+    place = place_of(effects, readings, spec, case.arm)
     if place.nowhere:
         return _Ruled(case=case, decision=Decision.DISCUSS, place=place, better=better)
-    return _Ruled(case=case, decision=decision, place=place)
+    gain = primary in GOOD
+    clearest = clearest_segments(effects, readings, spec, case.arm, place) if gain else ()
+    return _Ruled(case=case, decision=decision, place=place, clearest=clearest)
 
 
 def _worth(
@@ -195,12 +199,13 @@ def _settled(
     several: bool,
 ) -> _Draft:
     arm_looked = several and best.decision is not Decision.DO_NOT_ROLL_OUT
-    place_looked = not best.place.everyone and not best.place.nowhere
+    place_looked = bool(best.place.exclude)
     past = evidence == "adjusted"
     reasons = [
         *arm_reasons(best.case, best.decision, spec, better_in=best.better),
         *([wording.nowhere_reason()] if best.place.nowhere else []),
         *([wording.place_chosen_reason()] if place_looked else []),
+        *([wording.clearest_reason()] if best.clearest else []),
         *([wording.arm_chosen_reason()] if arm_looked else []),
         *([wording.past_data_reason()] if past else []),
         *check_reasons(checks),
@@ -212,7 +217,8 @@ def _settled(
     return _Draft(
         decision=from_past_data(best.decision) if past else best.decision,
         arm=best.case.arm,
-        where=wording.place_words(best.place.include, best.place.exclude),
+        where=wording.place_words(best.place.exclude),
+        clearest=best.clearest,
         several=several,
         looked=arm_looked or place_looked,
         arm_looked=several,
@@ -233,6 +239,7 @@ def _verdict(draft: _Draft, readings: Sequence[Reading]) -> Verdict:
             place=draft.where,
             several_arms=draft.several,
             chosen_after_looking=draft.looked,
+            clearest=draft.clearest,
         ),
         reasons=draft.reasons,
         would_change=draft.would_change,

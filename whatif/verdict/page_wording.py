@@ -12,9 +12,6 @@ ARROW = "\u2192"
 MINUS = "\u2212"
 
 ANYWAY = "Show the numbers anyway"
-STALE = (
-    "This page is past its date. A newer one was due by {due}; find it before acting on this one."
-)
 WITHHELD = (
     "A check that guards the comparison itself broke, so the numbers below may be wrong in size "
     "and in sign. They are folded away on purpose."
@@ -158,6 +155,11 @@ def instead_of(arm: str, versus: str) -> str:
 def role_words(role: str) -> str:
     """Return the role of a metric as its row shows it."""
     return {"primary": "primary", "guardrail": "guardrail"}.get(role, "also measured")
+
+
+def read_with_words(ratio: str) -> str:
+    """Say why the top of a ratio must not be read alone."""
+    return f"rises whenever more is sold, so read it with {ratio}"
 
 
 def better_words(better: str) -> str:

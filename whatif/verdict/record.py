@@ -50,7 +50,7 @@ class Verdict:
     chosen_after_looking : bool
         Whether `arm` was picked from several by its result.
     where : str
-        For whom, in words; ``"everyone"`` unless segments were declared and differ.
+        For whom, in words: everyone, or everyone except declared segments that are harmed.
     headline : str
         The action sentence.
     reasons : tuple of str

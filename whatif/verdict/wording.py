@@ -97,25 +97,44 @@ def plain(name: str) -> str:
     return name.replace("_", " ")
 
 
-def place_words(include: Sequence[Segment], exclude: Sequence[Segment]) -> str:
-    """Say for whom, from the segments taken in (none: everyone) and those left out.
+def readable(level: object) -> str:
+    """Return a level or an arm as a reader would say it.
+
+    Only names of letters and single underscores lose their underscores; every other text is
+    data and stays as it is.
 
     Examples
     --------
-    >>> place_words([(("device", "mobile"),)], [])
-    'where device is mobile'
-    >>> place_words([], [(("urbanicity", "rural"),)])
-    'everyone except where urbanicity is rural'
+    >>> readable("remote_rural"), readable("v1_2"), readable(True)
+    ('remote rural', 'v1_2', 'true')
     """
-    start = f"where {_segments(include)}" if include else EVERYONE
-    if not exclude:
-        return start
-    comma = "," if include else ""
-    return f"{start}{comma} except where {_segments(exclude)}"
+    if isinstance(level, bool):
+        return str(level).lower()
+    text = str(level)
+    return plain(text) if all(word.isalpha() for word in text.split("_")) else text
+
+
+def place_words(exclude: Sequence[Segment]) -> str:
+    """Say for whom, from the segments left out.
+
+    Examples
+    --------
+    >>> place_words([])
+    'everyone'
+    >>> place_words([(("urbanicity", "remote_rural"),)])
+    'everyone except where urbanicity is remote rural'
+    """
+    return f"{EVERYONE} except where {_segments(exclude)}" if exclude else EVERYONE
 
 
 def headline(
-    decision: Decision, *, arm: str, place: str, several_arms: bool, chosen_after_looking: bool
+    decision: Decision,
+    *,
+    arm: str,
+    place: str,
+    several_arms: bool,
+    chosen_after_looking: bool,
+    clearest: Sequence[Segment] = (),
 ) -> str:
     """Return the action sentence of a verdict.
 
@@ -131,18 +150,22 @@ def headline(
         Whether more than one arm was compared with the control.
     chosen_after_looking : bool
         Whether the arm or the place was picked by its result.
+    clearest : sequence of Segment
+        Segments that stand out as better; they describe a roll-out and do not restrict it.
     """
+    name = readable(arm)
     looked = " (chosen after looking)" if chosen_after_looking else ""
-    whom = f"for {place}" if place.startswith(EVERYONE) else place
-    every = "any of the arms compared" if several_arms else arm
+    whom = f"{name} for {place}{looked}"
+    gain = f"; the gain is clearest where {_segments(clearest)}" if clearest else ""
+    every = "any of the arms compared" if several_arms else name
     return {
         Decision.CANNOT_BE_TRUSTED: "These numbers cannot be trusted.",
         Decision.OUT_OF_DATE: "Out of date: the data are too old to decide on.",
         Decision.TOO_EARLY: "Too early to decide.",
-        Decision.ROLL_OUT: f"Roll out {arm} {whom}{looked}.",
+        Decision.ROLL_OUT: f"Roll out {whom}{gain}.",
         Decision.DO_NOT_ROLL_OUT: f"Do not roll out {every}.",
-        Decision.DISCUSS: f"To discuss: the results do not settle the case for {arm}{looked}.",
-        Decision.WORTH_TESTING: f"Worth testing: {arm} {whom}{looked}.",
+        Decision.DISCUSS: f"To discuss: the results do not settle the case for {name}{looked}.",
+        Decision.WORTH_TESTING: f"Worth testing: {whom}{gain}.",
         Decision.NOT_WORTH_TESTING: f"Not worth testing: {every}.",
     }[decision]
 
@@ -150,7 +173,7 @@ def headline(
 def metric_reason(name: str, reading: Reading, *, arm: str) -> str:
     """Say how one metric reads for one arm."""
     lower = plain(name)
-    return _METRIC[reading].format(metric=_capital(lower), lower=lower, arm=arm)
+    return _METRIC[reading].format(metric=_capital(lower), lower=lower, arm=readable(arm))
 
 
 def no_limit_reason(name: str) -> str:
@@ -185,6 +208,14 @@ def place_chosen_reason() -> str:
     """Say what choosing the place by its result does to its number."""
     return (
         "The place was chosen after looking at the results, "
+        "so the gain there is likely smaller than the one measured."
+    )
+
+
+def clearest_reason() -> str:
+    """Say what naming the segments that stand out does to their number."""
+    return (
+        "Where the gain is clearest was read off these results, "
         "so the gain there is likely smaller than the one measured."
     )
 
@@ -264,7 +295,7 @@ def would_change_more_data_limit(name: str, times: float | None) -> str:
 
 def would_change_guardrail_met(name: str, arm: str) -> str:
     """Name a version that respects a limit."""
-    return f"A version of {arm} that keeps {plain(name)} within its limit."
+    return f"A version of {readable(arm)} that keeps {plain(name)} within its limit."
 
 
 def would_change_limit_declared(name: str) -> str:
@@ -274,7 +305,7 @@ def would_change_limit_declared(name: str) -> str:
 
 def would_change_other_version(name: str, arm: str) -> str:
     """Name a version that does not harm."""
-    return f"A version of {arm} that does not make {plain(name)} worse."
+    return f"A version of {readable(arm)} that does not make {plain(name)} worse."
 
 
 def would_change_smaller_matters(name: str) -> str:
@@ -303,11 +334,11 @@ def _segments(segments: Sequence[Segment]) -> str:
     for columns, group in groupby(segments, key=lambda s: tuple(column for column, _ in s)):
         cells = list(group)
         if len(columns) == 1:
-            levels = [_level(cell[0][1]) for cell in cells]
+            levels = [readable(cell[0][1]) for cell in cells]
             parts.append(f"{plain(columns[0])} is {_either(levels)}")
         else:
             parts.extend(
-                " and ".join(f"{plain(column)} is {_level(level)}" for column, level in cell)
+                " and ".join(f"{plain(column)} is {readable(level)}" for column, level in cell)
                 for cell in cells
             )
     return ", or where ".join(parts)
@@ -315,10 +346,6 @@ def _segments(segments: Sequence[Segment]) -> str:
 
 def _either(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
-
-
-def _level(level: object) -> str:
-    return str(level).lower() if isinstance(level, bool) else str(level)
 
 
 def _capital(text: str) -> str:
