@@ -242,3 +242,41 @@ def test_help_names_every_command() -> None:
     done = command("--help")
     for name in ("run", "check", "ask", "demo", "init", "simulate", "schedule"):
         assert name in done.out
+
+
+def test_past_data_on_a_graph_are_adjusted_and_at_most_worth_testing(tmp_path: Path) -> None:
+    log, _ = simulate_to(tmp_path / "past.parquet", sessions=20_000, seed=1, mode="confounded")
+    study = _study(
+        tmp_path / "s", log, design={"kind": "observational"}, covariates=None, value=None,
+        graph=str(REPOSITORY / "tests" / "data" / "confounded.dot"), assigned=None,
+    )  # fmt: skip
+    done = command("run", study, "--out", tmp_path, "--quick", "--json")
+    assert done.code == 0, done.err
+    answer = json.loads(done.out)
+    assert {"device", "is_member", "cart_value", "hour"} <= set(answer["estimand"]["adjustment"])
+    assert "taste" not in answer["estimand"]["adjustment"]
+    assert answer["verdict"]["decision"] in {"worth_testing", "not_worth_testing", "discuss"}
+    truth = json.loads((tmp_path / "past.truth.json").read_text(encoding="utf-8"))
+    known = next(
+        row["difference"]["value"]
+        for row in truth["rows"]
+        if row["per"] == "session" and not row["segment"] and row["outcome"] == "converted"
+    )
+    effect = answer["effects"][0]
+    assert abs(effect["estimate"] - known) < 3.5 * effect["std_error"]
+
+
+def test_a_second_opinion_stands_beside_the_answer(tmp_path: Path, log: Path) -> None:
+    study = _study(
+        tmp_path / "s", log, segments=None, value=None, estimators=["aipw", "econml.LinearDML"]
+    )
+    done = command("run", study, "--out", tmp_path, "--quick", "--json")
+    assert done.code == 0, done.err
+    answer = json.loads(done.out)
+    by_name = {(e["estimator"], e["outcome"]): e for e in answer["effects"] if not e["segment"]}
+    for outcome in ("converted", "shipping_cost"):
+        ours, theirs = by_name["aipw", outcome], by_name["econml.LinearDML", outcome]
+        assert theirs["reading"] is None
+        assert abs(theirs["estimate"] - ours["estimate"]) < ours["std_error"]
+    page = tmp_path / "mobile-expanded-options" / "runs" / answer["run_id"] / "report.html"
+    assert "LinearDML" in page.read_text(encoding="utf-8")
