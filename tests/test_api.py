@@ -155,3 +155,20 @@ def test_importing_loads_no_heavy_library() -> None:
 def test_every_public_name_is_documented() -> None:
     for name in wi.__all__:
         assert getattr(wi, name).__doc__, name
+
+
+def test_plain_python_prints_tables_not_arrays(answer: wi.Answer) -> None:
+    assert repr(answer).startswith(answer.verdict.headline)
+    assert "device" in repr(answer.effects(by="device"))
+    assert "sample_ratio" in repr(answer.checks)
+    for shown in (answer, answer.effects(), answer.checks, answer.scenario(give="expanded")):
+        assert "EffectRow(" not in repr(shown)
+        assert "array(" not in repr(shown)
+
+
+def test_a_page_that_cannot_be_written_is_one_clear_error(
+    answer: wi.Answer, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(wi.PublishError, match="Nothing could be written"):
+        answer.to_html(tmp_path / "file" / "page.html")

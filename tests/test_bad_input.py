@@ -53,7 +53,7 @@ def _run(folder: Path, change: Change | None = None, **keys: Any) -> Outcome:
     (folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
     done = command("run", folder / "study.yaml", "--out", folder / "out", "--quick", "--json")
     if done.code not in (0, 4):
-        assert done.out == ""
+        assert json.loads(done.out)["error"]["exit_code"] == done.code
         assert not list((folder / "out").glob("small/runs/*")), "nothing half-written"
         assert "What to do:" in done.err
         assert "Traceback" not in done.err
@@ -154,11 +154,22 @@ def test_an_effect_that_is_not_identified_exits_5(tmp_path: Path) -> None:
 def test_no_overlap_exits_5(tmp_path: Path) -> None:
     done = _run(
         tmp_path,
-        lambda f: f.assign(hour=np.where(f["arm"] == "on", 23, f["hour"] % 12)),
+        lambda f: f.assign(
+            hour=np.where((f["arm"] == "on") & (f.index % 4 > 0), 23, f["hour"] % 12)
+        ),
         design={"kind": "observational"},
     )
     assert done.code == 5, done.err
     assert "overlap" in done.err
+
+
+def test_a_device_is_not_a_presentation(tmp_path: Path) -> None:
+    done = _run(
+        tmp_path,
+        lambda f: f.assign(region=np.where(f["arm"] == "on", "desktop", "mobile")),
+    )
+    assert done.code == 5, done.err
+    assert "'arm' follows from 'region'" in done.err
 
 
 def _answer(done: Outcome) -> dict[str, list[dict[str, str]]]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.contract_cases import load, rows
+from tests.contract_cases import load, rows, spec
 from whatif.base.errors import DataError, UsageError
 
 
@@ -117,3 +117,53 @@ def test_several_problems_are_told_at_once() -> None:
     with pytest.raises(DataError) as caught:
         load(rows(id="u1", won=1, cost_usd="?"))
     assert len(caught.value.problems) == 3
+
+
+def test_an_outcome_left_empty_where_nothing_happened_is_refused() -> None:
+    frame = rows(120)
+    bought = frame.assign(cost_usd=frame["cost_usd"].where(frame["won"] == 1))
+    said = "'cost_usd' is missing in 40 of the 40 rows where 'won' is 0, and seldom elsewhere"
+    with pytest.raises(DataError, match=said) as caught:
+        load(bought)
+    assert "write 0 in 'cost_usd' where 'won' is 0." in str(caught.value)
+    late = frame.assign(cost_usd=frame["cost_usd"].where(np.arange(120) < 100))
+    assert load(late).rows == 120  # missing for the latest rows, whatever happened
+
+
+def test_segments_with_too_many_levels_are_refused() -> None:
+    frame = rows(500, a=[i % 25 for i in range(500)], b=[i // 25 for i in range(500)])
+    with pytest.raises(DataError, match="'x' has 500 different values, more than 50") as caught:
+        load(frame, covariates=[], segments=["x"])
+    assert "cut it into bins first" in str(caught.value)
+    with pytest.raises(DataError, match="Segments a by b make 500 cells, more than 400"):
+        load(frame, segments=[["a", "b"]])
+    assert load(frame[frame["b"] < 16], segments=[["a", "b"]]).rows == 400
+
+
+def test_a_level_that_looks_like_a_missing_one_is_refused() -> None:
+    named = ["(missing)", None, "mobile"] * 4
+    with pytest.raises(DataError, match="'device' has a level called '\\(missing\\)' beside rows"):
+        load(rows(device=named))
+    assert load(rows(device=["(missing)", "mobile", "tv"] * 4)).rows == 12
+
+
+def test_a_decision_day_needs_a_time() -> None:
+    said = "time is missing: the decision is on 2026-12-15"
+    with pytest.raises(UsageError, match=said) as caught:
+        spec(time=None, decision={"on": "2026-12-15"})
+    assert "so that the day of the data is known" in str(caught.value)
+    assert spec(time=None, decision={"looks": "once"}).time is None
+
+
+@pytest.mark.parametrize("name", ["score:x", "propensity:x", "outcome:x", "column:x"])
+def test_names_of_stored_scores_are_refused(name: str) -> None:
+    said = f"'{name}' begins with '{name[:-2]}' and a colon"
+    for changes in (
+        {"covariates": [name]},
+        {"segments": [name]},
+        {"time": name},
+        {"outcomes": [{"column": name}]},
+    ):
+        with pytest.raises(UsageError, match=said):
+            spec(**changes)
+    assert spec(covariates=["weight", "arm_before", "score"]).covariates is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,11 +14,13 @@ from scipy import stats
 
 from tests import builders
 from whatif.base.arrays import Floats, Ints
+from whatif.contract.spec import StudySpec
 from whatif.effects.bands import sup_t, t_critical
 from whatif.effects.cells import MISSING, cut
 from whatif.effects.contrasts import contrast
 from whatif.effects.heterogeneity import equality_test
 from whatif.effects.joint import Joint, joint
+from whatif.effects.rows import EffectRow
 from whatif.effects.shrinkage import main_effects, shrink
 from whatif.effects.table import effect_rows, metrics_of
 from whatif.scores.fit import fit_scores
@@ -136,7 +140,7 @@ def test_covariance_does_not_depend_on_row_order() -> None:
 def test_blocks_of_clusters_add_up_like_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = _scores()
     whole = _joint(scores).sigma
-    monkeypatch.setattr("whatif.effects.joint._BLOCK", 7)
+    monkeypatch.setattr("whatif.effects.joint._BLOCK", 7 * 40)
     np.testing.assert_allclose(_joint(scores).sigma, whole, rtol=1e-10, atol=1e-16)
 
 
@@ -275,4 +279,59 @@ def test_fewer_than_ten_clusters_in_an_arm_give_no_interval() -> None:
 def test_degrees_of_freedom_count_the_smallest_arm_when_clusters_are_assigned() -> None:
     scores = _scores(n=900, clusters=90, assigned=True)
     object.__setattr__(scores, "arm", (scores.cluster < 30).astype(np.int64))
-    assert _joint(scores).degrees(0) == np.unique(scores.cluster[scores.arm == 1]).size - 1
+    assert _joint(scores).degrees(0, 1) == np.unique(scores.cluster[scores.arm == 1]).size - 1
+
+
+def _three_arms(third: int, level: str) -> Scores:
+    """Two arms of thousands and a third with a few rows, all of them in one region."""
+    rng = np.random.default_rng(8)
+    n = 6_000
+    gamma = rng.normal(size=(n, 2, 2)) + 2
+    columns = pd.DataFrame({"region": rng.choice(list("ab"), n), "device": "m"})
+    columns.loc[: third - 1, "region"] = level
+    two = builders.scores(gamma, np.arange(n), columns, assigned=True)
+    arm = two.arm.copy()
+    arm[:third] = 2
+    return replace(
+        two,
+        arms=("folded", "expanded", "third"),
+        gamma=np.concatenate([gamma, rng.normal(size=(n, 1, 2)) + 2], axis=1),
+        propensity=np.full((n, 3), 1 / 3),
+        arm=arm,
+    )
+
+
+def test_a_tiny_third_arm_does_not_move_the_other_comparison() -> None:
+    spec = builders.spec(segments=["region"])
+    tiny = {r.segment: r for r in _of(_three_arms(3, "a"), spec) if r.arm == "expanded"}
+    full = {r.segment: r for r in _of(_three_arms(2_000, "a"), spec) if r.arm == "expanded"}
+    for segment in ((), (("region", "a"),), (("region", "b"),)):
+        assert tiny[segment].critical < 2.3
+        assert tiny[segment].critical == pytest.approx(full[segment].critical, rel=0.01)
+    assert tiny[("region", "a"),].critical > 2.2
+
+
+def _of(scores: Scores, spec: StudySpec) -> list[EffectRow]:
+    return [r for r in effect_rows(scores, spec)[1].effects if r.outcome == "converted"]
+
+
+def test_the_segment_test_counts_all_clusters_of_the_two_arms() -> None:
+    tests = effect_rows(_three_arms(2_000, "a"), builders.spec(segments=["region"]))[1]
+    by_arm = {t.arm: t.df for t in tests.heterogeneity if t.outcome == "converted"}
+    counted = np.bincount(_three_arms(2_000, "a").arm)
+    assert by_arm["expanded"] == (1, counted[0] + counted[1] - 2)
+
+
+def test_relative_lift_needs_a_control_mean_clearly_above_zero() -> None:
+    scores = _scores(n=4_000, clusters=4_000)
+    for shift, shown in ((0.0, True), (-3.0, False), (-13.0, False)):
+        moved = replace(scores, gamma=scores.gamma + shift)
+        row = effect_rows(moved, builders.spec(segments=[], ratios=[]))[1].effects[0]
+        assert (row.relative is not None) == shown
+
+
+def test_whole_numbers_with_gaps_stay_whole() -> None:
+    cells = cut(pd.DataFrame({"n": [1.0, None, 2.0]}), (("n",),))
+    levels = [s[0][1] for s in cells.segments[1:]]
+    assert levels == [1, 2, MISSING]
+    assert [type(level) for level in levels] == [int, int, str]

@@ -158,7 +158,7 @@ def test_the_terminal_gets_a_verdict_and_three_numbers() -> None:
         "USD 5.26 → 5.37, up 2.2 %); within the limit\n"
         "  Shipping cost (also measured): about USD 0.10 more per session (likely range 0.06 to "
         "0.14; USD 1.74 → 1.84, up 6 %); worse\n"
-        "  5 of 7 checks held.\n"
+        "  5 of 6 checks held, 1 not run.\n"
     )
 
 

@@ -140,7 +140,7 @@ def test_asking_a_stored_run_is_ask_v1(made: tuple[Path, Path, Outcome]) -> None
     done = command(*question, "--where", "device == 'mobile'", "--json")
     assert done.code == 0, done.err
     record = json.loads(done.out)
-    assert list(record) == ["schema", "effects", "give", "n", "where"]
+    assert list(record) == ["schema", "effects", "give", "n", "where", "verdict"]
     assert record["schema"] == "ask.v1"
     assert [e["outcome"] for e in record["effects"]] == [
         "converted", "shipping_cost", "cost_per_order",
@@ -280,3 +280,51 @@ def test_a_second_opinion_stands_beside_the_answer(tmp_path: Path, log: Path) ->
         assert abs(theirs["estimate"] - ours["estimate"]) < ours["std_error"]
     page = tmp_path / "mobile-expanded-options" / "runs" / answer["run_id"] / "report.html"
     assert "LinearDML" in page.read_text(encoding="utf-8")
+
+
+def test_asking_for_a_later_day_unlocks_nothing_and_freshens_nothing(
+    tmp_path: Path, log: Path
+) -> None:
+    bare: dict[str, object] = {"covariates": [], "segments": None, "value": None}
+    early = _study(tmp_path / "early", log, decision={"on": "2099-01-01"}, **bare)
+    done = command("run", early, "--out", tmp_path, "--quick", "--json", "--as-of", "2099-01-01")
+    assert json.loads(done.out)["verdict"]["decision"] == "too_early"
+    old = _study(tmp_path / "old", log, freshness="7d", **bare)
+    done = command("run", old, "--out", tmp_path, "--quick", "--json", "--as-of", "2099-01-01")
+    assert json.loads(done.out)["verdict"]["decision"] == "out_of_date"
+
+
+def test_a_stored_score_is_never_reused_for_other_rows(tmp_path: Path, log: Path) -> None:
+    answers = {}
+    for zone in ("UTC", "America/Los_Angeles"):
+        study = _study(
+            tmp_path / "s", log, schedule={"cron": "0 7 * * 1", "timezone": zone},
+            covariates=["cart_value"], segments=None, value=None,
+        )  # fmt: skip
+        asked = ["run", study, "--quick", "--json", "--as-of", "2026-10-01", "--out"]
+        warm = json.loads(command(*asked, tmp_path / "warm").out)
+        cold = json.loads(command(*asked, tmp_path / zone.replace("/", "-")).out)
+        assert warm == cold
+        answers[zone] = warm["data"]["units"]
+    assert answers["UTC"] != answers["America/Los_Angeles"]
+
+
+def test_trimming_names_who_is_left_out_and_pays_only_for_the_rest(tmp_path: Path) -> None:
+    log, _ = simulate_to(tmp_path / "past.parquet", sessions=6_000, seed=1, mode="confounded")
+    study = _study(
+        tmp_path / "s", log, design={"kind": "observational"}, graph=None, assigned=None,
+        covariates=["device", "is_member", "hour", "cart_value"],
+        overlap={"low": 0.3, "high": 0.7, "rule": "trim"},
+    )  # fmt: skip
+    done = command("run", study, "--out", tmp_path, "--quick", "--json")
+    assert done.code == 0, done.err
+    answer = json.loads(done.out)
+    (notice,) = [n for n in answer["notices"] if n["code"] == "trimmed"]
+    assert "device: desktop" in notice["what"]
+    assert answer["data"]["units"] < 6_000 * 0.9
+    refused = _study(
+        tmp_path / "r", log, design={"kind": "observational"}, graph=None, assigned=None,
+        covariates=["device", "is_member", "hour", "cart_value"],
+        overlap={"low": 0.3, "high": 0.7},
+    )  # fmt: skip
+    assert command("run", refused, "--out", tmp_path, "--quick").code == 5

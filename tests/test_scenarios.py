@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,3 +68,35 @@ def test_an_unknown_arm_and_an_empty_choice_are_refused() -> None:
         give_arm(scores, METRICS, give="gone", chosen=nobody, where="", level=0.95)
     with pytest.raises(UsageError, match="Nobody in the data satisfies 'region = 9'"):
         give_arm(scores, METRICS, give="expanded", chosen=nobody, where="region = 9", level=0.95)
+
+
+def test_arms_that_were_never_seen_together_are_refused() -> None:
+    scores = _scores()
+    only = scores.arm == 1
+    with pytest.raises(UsageError, match="Nobody with 'here' got folded"):
+        give_arm(scores, METRICS, give="expanded", chosen=only, where="here", level=0.95)
+
+
+def test_few_clusters_give_no_interval_and_no_orders_no_ratio() -> None:
+    scores = _scores()
+    few = replace(scores, cluster=scores.cluster % 6)
+    everyone = np.ones(few.n, dtype=bool)
+    made = give_arm(few, METRICS, give="expanded", chosen=everyone, where="", level=0.95)
+    assert {e.ci for e in made.effects} == {(None, None)}
+    assert made.effects[0].estimate is not None
+    none = replace(scores, gamma=np.zeros_like(scores.gamma))
+    made = give_arm(none, METRICS, give="expanded", chosen=everyone, where="", level=0.95)
+    assert made.effects[2].estimate is None
+
+
+def test_assigned_clusters_count_like_on_the_page() -> None:
+    rng = np.random.default_rng(0)
+    cluster = np.repeat(np.arange(30), 20)
+    columns = pd.DataFrame({"region": ["a"] * 600, "device": ["m"] * 600})
+    made = builders.scores(rng.normal(size=(600, 2, 2)) + 3, cluster, columns, assigned=True)
+    scores = replace(made, arm=(cluster < 12).astype(np.int64))
+    everyone = np.ones(600, dtype=bool)
+    answer = give_arm(scores, METRICS, give="expanded", chosen=everyone, where="", level=0.95)
+    rows = effect_rows(scores, builders.spec(segments=[]))[1].effects
+    for found, row in zip(answer.effects, rows, strict=True):
+        assert found.ci == pytest.approx(row.ci, rel=1e-9)

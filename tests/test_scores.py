@@ -14,6 +14,7 @@ from whatif.contract.spec import OverlapSpec
 from whatif.effects.cells import cut
 from whatif.effects.contrasts import Metric, contrast
 from whatif.effects.joint import joint
+from whatif.scores.cache import cached_scores
 from whatif.scores.fit import fit_scores, refitter
 from whatif.scores.record import Scores
 from whatif.scores.store import from_parquet, to_parquet
@@ -153,3 +154,49 @@ def test_refits_in_a_row_share_covariates_without_mixing_designs() -> None:
     alone = [refitter(seed=0)(one) for one in (design, flipped, other)]
     for one, expected in zip((design, flipped, other), alone, strict=True):
         assert refit(one).tobytes() == expected.tobytes()
+
+
+def test_columns_named_like_ours_survive_the_file(tmp_path: Path) -> None:
+    scores = _fit(builders.design(1_000), learners=("glm",))
+    names = ["weight", "arm", "score:folded:converted"]
+    odd = replace(scores, columns=scores.columns.set_axis(names, axis="columns"))
+    path = tmp_path / "scores.parquet"
+    path.write_bytes(to_parquet(odd, period=None))
+    back = from_parquet(path)
+    assert back.gamma.tobytes() == scores.gamma.tobytes()
+    assert back.weight.tolist() == scores.weight.tolist()
+    assert back.columns.columns.tolist() == names
+    assert back.columns["arm"].tolist() == odd.columns["arm"].tolist()
+
+
+def test_the_cache_only_saves_time(tmp_path: Path) -> None:
+    scores, calls = _fit(builders.design(1_000), learners=("glm",)), []
+
+    def fit() -> Scores:
+        calls.append(1)
+        return scores
+
+    folder = tmp_path / "cache"
+    for expected in (1, 1):
+        assert cached_scores(folder, "k", fit).gamma.tobytes() == scores.gamma.tobytes()
+        assert len(calls) == expected
+    (folder / "k.parquet").write_bytes(b"damaged")
+    cached_scores(folder, "k", fit)
+    cached_scores(folder, "k", fit, renew=True)
+    assert len(calls) == 3
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    assert cached_scores(tmp_path / "file", "k", fit).n == scores.n
+
+
+def test_arm_means_follow_the_phase() -> None:
+    design = builders.design(2_000, kind="experiment", covariates=False)
+    phase = (np.arange(design.n) % 2).astype(np.int64)
+    y = design.y + 50.0 * phase[:, None]
+    means = joint(_fit(replace(design, phase=phase, y=y)), cut(design.columns, ()))
+    flat = joint(_fit(replace(design, y=y)), cut(design.columns, ()))
+    metric = Metric(name="cost", numerator=1)
+    errors = []
+    for one in (means, flat):
+        made = contrast(one, metric, cell=0, arm=1)
+        errors.append(np.sqrt(made.gradient @ one.sigma @ made.gradient))
+    assert errors[0] < 0.2 * errors[1]

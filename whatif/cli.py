@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,17 +50,16 @@ def run(
     """Answer a study: identify, score, check, decide, write the page."""
     from whatif.run.job import Target, run_study
 
-    with _errors():
+    with _errors(as_json=as_json):
         done = run_study(
             study,
             options=_options(data, as_of, out, force=force, quick=quick),
             target=Target(out=out, publish=publish, site=site or out / "site"),
             stage=_stage,
         )
-        if as_json:
-            sys.stdout.write(done.answer + "\n")
-        else:
-            _say(done.text)
+        for line in done.warnings:
+            sys.stderr.write(f"{line}\n")
+        _say(done.answer if as_json else done.text)
     raise typer.Exit(INTEGRITY if done.withheld else 0)
 
 
@@ -68,7 +68,7 @@ def check(study: StudyFile, data: Data = None, as_of: AsOf = None, as_json: Json
     """Look at everything short of fitting: study file, graph, data, design."""
     from whatif.run.job import check_study
 
-    with _errors():
+    with _errors(as_json=as_json):
         found = check_study(study, options=_options(data, as_of, None, force=False, quick=True))
         _say(json.dumps(found.record, ensure_ascii=False) if as_json else found.text)
 
@@ -84,9 +84,10 @@ def ask(
     """Say what would change if these units got this arm and the rest the control."""
     from whatif.run.job import ask_run
 
-    with _errors():
+    with _errors(as_json=as_json):
         found = ask_run(run, give=give, where=where, out=out)
         _say(json.dumps(found.record, ensure_ascii=False) if as_json else found.text)
+    raise typer.Exit(INTEGRITY if found.withheld else 0)
 
 
 @app.command()
@@ -191,12 +192,16 @@ def _stage(name: str, total: int) -> Callable[[int], None]:
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
-    """Print an error meant for people on stderr, and end with its exit code."""
+def _errors(*, as_json: bool = False) -> Iterator[None]:
+    """Print an error for people on stderr, for machines on stdout; end with its exit code."""
     try:
         yield
     except WhatIfError as error:
         sys.stderr.write(f"{error}\n")
+        if as_json:
+            problems = [asdict(problem) for problem in error.problems]
+            found = {"code": error.code, "exit_code": error.exit_code, "problems": problems}
+            _say(json.dumps({"error": found}, ensure_ascii=False))
         raise typer.Exit(error.exit_code) from None
 
 

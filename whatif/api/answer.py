@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Cut = str | Sequence[str] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Answer:
     """The answer of one run; every question to it is a view of its scores.
 
@@ -119,10 +119,22 @@ class Answer:
         )
 
     def to_html(self, path: str | Path) -> Path:
-        """Write the page to `path` and return it."""
+        """Write the page to `path` and return it.
+
+        Raises
+        ------
+        PublishError
+            If it cannot be written.
+        """
+        from whatif.publish.atomic import publishing, write_bytes
+
         target = Path(path)
-        target.write_text(self.html, encoding="utf-8")
+        with publishing(target):
+            write_bytes(target, self.html.encode())
         return target
+
+    def __repr__(self) -> str:
+        return f"{self.verdict.headline}\n{self.effects()!r}"
 
     def _repr_html_(self) -> str:
         return self.verdict._repr_html_() + self.effects()._repr_html_()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from whatif.contract.spec import StudySpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Study:
     """A causal question, ready to run.
 
@@ -33,6 +33,9 @@ class Study:
     spec: StudySpec
     base: Path
     frame: pd.DataFrame | None = None
+
+    def __repr__(self) -> str:
+        return f"Study({self.spec.study!r}: {self.spec.question or 'no question given'})"
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from whatif.verdict.record import Reading
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class EffectTable:
     """Effects, one row each: arm minus control, with intervals and readings.
 
@@ -77,6 +77,12 @@ class EffectTable:
 
         return effects_figure(self.rows)
 
+    def __repr__(self) -> str:
+        shown = ["outcome", "arm", "estimate", "ci_low", "ci_high", "reading"]
+        frame = self.to_frame()
+        cuts = [name for name, _ in self.rows[0].segment] if self.rows else []
+        return str(frame[[*cuts, *shown]].to_string(index=False)) if len(frame) else "no effects"
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -84,7 +90,7 @@ class EffectTable:
         return iter(self.rows)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class RecordTable:
     """Plain records under one title: checks, segment tests, what-if effects.
 
@@ -113,6 +119,10 @@ class RecordTable:
         from whatif.base.display import card
 
         return card(self.title, self.to_frame()[list(self.shown)], self.note)
+
+    def __repr__(self) -> str:
+        text = self.to_frame()[list(self.shown)].to_string(index=False)
+        return "\n".join(part for part in (self.title, text, self.note) if part)
 
     def __len__(self) -> int:
         return len(self.records)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 
-def of_bytes(*parts: bytes) -> str:
+def of_bytes(*parts: bytes | memoryview) -> str:
     """Return the sha256 hex digest of length-prefixed `parts`."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(memoryview(part).nbytes.to_bytes(8, "big"))
         digest.update(part)
     return digest.hexdigest()
 

@@ -22,8 +22,10 @@ from whatif.contract.outcomes import (
     numeric,
     outcome_problems,
     resolve_kind,
+    unwritten_zeros,
 )
 from whatif.contract.schemas import DataSchema
+from whatif.contract.segments import segment_problems
 from whatif.contract.spec import StudySpec
 from whatif.contract.where import mask, parse_where
 
@@ -241,6 +243,7 @@ def _settled(
     outcomes = [outcome.column for outcome in spec.outcomes]
     problems = [
         *id_problems(spec, part),
+        *segment_problems(spec, part),
         *outcome_problems(spec, part),
         *infinite_problems(spec, part, dict.fromkeys((*outcomes, *covariates))),
     ]
@@ -248,6 +251,9 @@ def _settled(
         raise DataError(*problems)
     flags = {name: numeric(part[name]) for name in outcomes if part[name].dtype.kind == "b"}
     values = {name: flags.get(name, numeric(part[name])) for name in outcomes}
+    unwritten = list(unwritten_zeros(values))
+    if unwritten:
+        raise DataError(*unwritten)
     kinds = tuple(resolve_kind(outcome, values[outcome.column]) for outcome in spec.outcomes)
     return part.assign(**flags) if flags else part, kinds
 

@@ -13,6 +13,9 @@ from whatif.base.errors import Problem
 from whatif.contract.spec import OutcomeSpec, RatioSpec, StudySpec
 from whatif.contract.validate import examples, repeated, type_of
 
+_FEW_GAPS = 3
+_MOSTLY, _SELDOM = 0.5, 0.05
+
 Kind = Literal["binary", "count", "amount", "cost", "category"]
 
 
@@ -73,6 +76,45 @@ def outcome_problems(spec: StudySpec, frame: pd.DataFrame) -> Iterator[Problem]:
                 fix="check the column and the filter; perhaps outcomes have not arrived yet.",
             )
         yield from _kind_problems(spec, frame, outcome, values)
+
+
+def unwritten_zeros(values: dict[str, Floats]) -> Iterator[Problem]:
+    """Yield outcomes that are missing where another is 0: left empty because nothing happened.
+
+    Parameters
+    ----------
+    values : dict of str to ndarray, shape (rows,)
+        Outcomes by name, NaN where missing.
+
+    Examples
+    --------
+    >>> cost = np.array([np.nan, np.nan, np.nan, 4.0])
+    >>> found = unwritten_zeros({"won": np.array([0.0, 0.0, 0.0, 1.0]), "cost": cost})
+    >>> next(found).fix
+    "write 0 in 'cost' where 'won' is 0."
+    """
+    for name, column in values.items():
+        gone = np.isnan(column)
+        if gone.sum() < _FEW_GAPS:
+            continue
+        for other, reference in values.items():
+            nothing, something = reference == 0, (reference != 0) & ~np.isnan(reference)
+            if other == name or not nothing.any() or not something.any():
+                continue
+            empty, else_empty = float(gone[nothing].mean()), float(gone[something].mean())
+            if empty > _MOSTLY and else_empty < max(_SELDOM, empty / 5):
+                yield _unwritten(name, other, int((gone & nothing).sum()), int(nothing.sum()))
+                break
+
+
+def _unwritten(name: str, other: str, gone: int, rows: int) -> Problem:
+    return Problem(
+        what=f"Outcome {name!r} is missing in {gone:,} of the {rows:,} rows where {other!r} is 0, "
+        "and seldom elsewhere.",
+        why=f"rows without an outcome are set aside, so only rows with {other!r} would be "
+        "compared, and the arm itself decides which those are.",
+        fix=f"write 0 in {name!r} where {other!r} is 0.",
+    )
 
 
 def _kind_problems(

@@ -174,7 +174,7 @@ class StudySpec(_Block):
     question: str = ""
     data: DataSpec | None = None  # None only for a study built on a frame
     unit: Name | None = None  # None: the row
-    cluster: Name | None = None  # None: the unit
+    cluster: Name | None = None  # None: `assigned`, else the unit
     assigned: Name | None = None  # None: the unit
     time: Name | None = None
     window: Annotated[str, Field(pattern=r"^[0-9]+d$")] | None = None

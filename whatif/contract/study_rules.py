@@ -21,6 +21,7 @@ from whatif.contract.where import columns_of, parse_where
 
 DESIGNS = ("experiment", "observational")
 _SUM_TOLERANCE = 1e-6
+_RESERVED = ("score:", "propensity:", "outcome:", "column:")
 
 
 def check_rules(spec: StudySpec) -> list[Finding]:
@@ -31,7 +32,8 @@ def check_rules(spec: StudySpec) -> list[Finding]:
     spec : StudySpec
         A study whose keys and types are already sound.
     """
-    rules = (_name, _design, _arms, _probability, _roles, _metrics, _ratios, _value, _where, _time)
+    own = (_name, _design, _arms, _probability, _metrics, _ratios, _value)
+    rules = (*own, _roles, _names, _where, _time)
     return [finding for rule in rules for finding in rule(spec)]
 
 
@@ -123,7 +125,7 @@ def _chances(spec: StudySpec, chances: dict[str, float], at: Path) -> Iterator[F
             at,
             f"{name} has a chance outside 0 to 1.",
             "an arm that nobody or everybody gets cannot be compared.",
-            "give chances above 0 and below 1.",
+            "give chances above 0 and below 1; leave a phase without choice out with `where`.",
         )
     total = math.fsum(chances.values())
     if abs(total - 1) > _SUM_TOLERANCE:
@@ -176,6 +178,17 @@ def _uses(spec: StudySpec) -> list[tuple[Path, str, str]]:
     if isinstance(given, ColumnProbability | PhaseProbability):
         out.append((("design", "probability", "column"), given.column, "`probability`"))
     return out
+
+
+def _names(spec: StudySpec) -> Iterator[Finding]:
+    for at, column, _ in _uses(spec):
+        if column.startswith(_RESERVED):
+            yield _finding(
+                at,
+                f"The column name {column!r} begins with {column.split(':')[0]!r} and a colon.",
+                "tables of scores use such names for their own columns.",
+                "rename the column in the data and here.",
+            )
 
 
 def _repeats(spec: StudySpec) -> Iterator[Finding]:
@@ -314,6 +327,14 @@ def _time(spec: StudySpec) -> Iterator[Finding]:
             "time is missing: a window needs to know when each row happened.",
             "rows outside the window could not be told from rows inside.",
             "add `time:` with the column that holds the moment of each row.",
+        )
+    if spec.decision.on is not None and spec.time is None:
+        yield _finding(
+            ("time",),
+            f"time is missing: the decision is on {spec.decision.on}.",
+            "without the day of the data nobody can tell whether that day has come.",
+            "add `time:` with the column that holds the moment of each row, so that the day of the "
+            "data is known.",
         )
     if spec.schedule is None:
         return

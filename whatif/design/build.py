@@ -9,12 +9,20 @@ import numpy as np
 import pandas as pd
 
 from whatif.base.arrays import Bools, Floats, Ints
-from whatif.base.errors import DataError, Notice, Problem
-from whatif.contract.spec import StudySpec
+from whatif.base.errors import Notice
+from whatif.contract.spec import PhaseProbability, StudySpec
 from whatif.design.features import features_of
 from whatif.design.folds import default_folds, fold_of
 from whatif.design.probability import known_probabilities
-from whatif.design.record import Design, Intake
+from whatif.design.record import Design, Features, Intake
+from whatif.design.sound import (
+    later_notice,
+    missing_notice,
+    repeats,
+    require_units,
+    require_variation,
+    require_whole,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,6 +41,8 @@ class Rows:
         Kind of each outcome of the study.
     covariates : tuple of str
         Usable covariates.
+    again : ndarray of int64, shape (n,), or None
+        When rows were added up per unit: another arm the unit was also seen in, else `arm`.
     """
 
     frame: pd.DataFrame
@@ -40,6 +50,7 @@ class Rows:
     arms: tuple[str, ...]
     kinds: tuple[str, ...]
     covariates: tuple[str, ...]
+    again: Ints | None = None
 
 
 def build_design(rows: Rows, spec: StudySpec, *, notices: tuple[Notice, ...] = ()) -> Design:
@@ -51,24 +62,24 @@ def build_design(rows: Rows, spec: StudySpec, *, notices: tuple[Notice, ...] = (
     Raises
     ------
     DataError
-        If fewer than two units are left in an arm, or a probability or covariate is unusable.
+        If fewer than two units are left in an arm, the primary outcome no longer varies, a unit
+        of assignment spans clusters, or a probability or covariate is unusable.
     """
     frame, outcomes = rows.frame, tuple(outcome.column for outcome in spec.outcomes)
-    cluster_ids = _ids(frame, spec.cluster or spec.unit)
-    assigned_ids = _ids(frame, spec.assigned or spec.unit)
+    assigned_by = spec.assigned or spec.unit
+    cluster_by = spec.cluster or assigned_by
     known, phase = known_probabilities(spec.design.probability, frame, rows.arm, rows.arms)
+    names, features = _features(rows, spec, phase)
     values = frame[list(outcomes)].to_numpy(dtype=np.float64, na_value=np.nan)
-    cluster = pd.factorize(cluster_ids)[0].astype(np.int64)
-    assigned = pd.factorize(assigned_ids)[0].astype(np.int64)
-    intake = Intake(
-        arm=rows.arm, assigned=assigned, cluster=cluster, order=_order(frame, spec.time),
-        missing=np.isnan(values), known=known,
-    )  # fmt: skip
-    kept = np.asarray(~intake.missing.any(axis=1))
-    _require_units(rows, kept)
-    names = _feature_names(rows.covariates, spec)
-    features = features_of(frame, names)
-    index = np.flatnonzero(kept)
+    cluster = _codes(frame, cluster_by)
+    assigned = _codes(frame, assigned_by)
+    require_whole(spec, assigned, cluster)
+    missing = np.isnan(values)
+    intake = _intake(rows, spec, assigned=assigned, cluster=cluster, missing=missing, known=known)
+    lacking = missing_notice(rows.arm, rows.arms, missing, outcomes)
+    index = np.flatnonzero(~missing.any(axis=1))
+    require_units(rows.arm[index], rows.arms)
+    require_variation(spec, values[index])
     folds = spec.folds or default_folds(index.size)
     design = Design(
         kind=_kind(spec),
@@ -76,8 +87,8 @@ def build_design(rows: Rows, spec: StudySpec, *, notices: tuple[Notice, ...] = (
         arm=rows.arm,
         cluster=cluster,
         assigned=assigned,
-        clusters_assigned=(spec.assigned or spec.unit) == (spec.cluster or spec.unit),
-        fold=fold_of(cluster_ids, folds=folds, seed=spec.seed),
+        clusters_assigned=assigned_by == cluster_by,
+        fold=fold_of(_ids(frame, cluster_by), folds=folds, seed=spec.seed),
         n_folds=folds,
         known=known,
         phase=phase,
@@ -89,9 +100,9 @@ def build_design(rows: Rows, spec: StudySpec, *, notices: tuple[Notice, ...] = (
         unit=_ids(frame, spec.unit),
         intake=intake,
         population=_population(spec),
-        notices=(*notices, *_missing_notice(rows, kept, outcomes, intake.missing)),
+        notices=(*notices, *later_notice(spec, assigned), *lacking),
     )
-    return design if kept.all() else design.take(index)
+    return design if index.size == len(frame) else design.take(index)
 
 
 def _kind(spec: StudySpec) -> Literal["experiment", "observational"]:
@@ -104,21 +115,67 @@ def _ids(frame: pd.DataFrame, column: str | None) -> pd.Series:
     return frame[column]
 
 
-def _order(frame: pd.DataFrame, time: str | None) -> Ints:
-    if time is None:
+def _codes(frame: pd.DataFrame, column: str | None) -> Ints:
+    return pd.factorize(_ids(frame, column))[0].astype(np.int64)
+
+
+def _intake(
+    rows: Rows,
+    spec: StudySpec,
+    *,
+    assigned: Ints,
+    cluster: Ints,
+    missing: Bools,
+    known: Floats | None,
+) -> Intake:
+    """Describe the rows that arrived; those added up per unit stand twice, with both arms."""
+    order = _order(rows.frame, spec, assigned)
+    if rows.again is None:
+        return Intake(
+            arm=rows.arm,
+            assigned=assigned,
+            cluster=cluster,
+            order=order,
+            missing=missing,
+            known=known,
+        )
+    return Intake(
+        arm=np.concatenate([rows.arm, rows.again]),
+        assigned=np.tile(assigned, 2),
+        cluster=np.tile(cluster, 2),
+        order=np.concatenate([order, order + order.size]),
+        missing=np.tile(missing, (2, 1)),
+        known=None if known is None else np.tile(known, (2, 1)),
+    )
+
+
+def _order(frame: pd.DataFrame, spec: StudySpec, assigned: Ints) -> Ints:
+    """Rank rows in time; ties of rows assigned together by unit id, not by their place."""
+    if spec.time is None:
         return np.arange(len(frame), dtype=np.int64)
-    ranked = np.argsort(frame[time].astype("int64").to_numpy(), kind="stable")
+    keys = [frame[spec.time].astype("int64").to_numpy()]
+    if spec.unit is not None and repeats(assigned):
+        keys.insert(0, pd.factorize(frame[spec.unit], sort=True)[0])
+    ranked = np.lexsort(keys)
     order = np.empty(len(frame), dtype=np.int64)
     order[ranked] = np.arange(len(frame))
     return order
 
 
-def _feature_names(covariates: tuple[str, ...], spec: StudySpec) -> tuple[str, ...]:
-    """Covariates, then segment columns, so that effects within a segment are adjusted too."""
-    if not covariates:
-        return ()
+def _features(rows: Rows, spec: StudySpec, phase: Ints) -> tuple[tuple[str, ...], Features]:
+    """Return feature names and values: covariates, segment columns and the phase of a ramp.
+
+    Segments are there so that effects within one are adjusted too; the phase because outcomes
+    move with time while chances move with the phase.
+    """
+    if not rows.covariates:
+        return (), features_of(rows.frame, ())
+    given = spec.design.probability
+    ramp = [given.column] if isinstance(given, PhaseProbability) and np.ptp(phase) > 0 else []
     segments = [name for dimension in spec.segments for name in dimension]
-    return tuple(dict.fromkeys([*covariates, *segments]))
+    names = tuple(dict.fromkeys([*rows.covariates, *segments, *ramp]))
+    frame = rows.frame[list(names)]
+    return names, features_of(frame.astype(dict.fromkeys(ramp, "str")) if ramp else frame, names)
 
 
 def _pre_treatment(spec: StudySpec, features: tuple[str, ...]) -> list[str]:
@@ -131,39 +188,6 @@ def _population(spec: StudySpec) -> str:
     unit = "rows" if spec.unit is None else f"units ({spec.unit})"
     where = f" where {spec.data.where}" if spec.data and spec.data.where else ""
     return f"all {unit} in the data{where}"
-
-
-def _require_units(rows: Rows, kept: Bools) -> None:
-    counts = np.bincount(rows.arm[kept], minlength=len(rows.arms))
-    short = [label for label, count in zip(rows.arms, counts, strict=True) if count < 2]  # noqa: PLR2004
-    if short:
-        raise DataError(
-            Problem(
-                what=f"Arms with fewer than two units that have every outcome: {short}.",
-                why="there is nothing to compare.",
-                fix="check the outcome columns and the treatment column of these rows.",
-            )
-        )
-
-
-def _missing_notice(
-    rows: Rows, kept: Bools, outcomes: tuple[str, ...], missing: Bools
-) -> tuple[Notice, ...]:
-    if kept.all():
-        return ()
-    by_arm = ", ".join(
-        f"{label} {int((~kept[rows.arm == a]).sum()):,}" for a, label in enumerate(rows.arms)
-    )
-    columns = [
-        name for name, gone in zip(outcomes, np.asarray(missing.any(axis=0)), strict=True) if gone
-    ]
-    problem = Problem(
-        what=f"{int((~kept).sum()):,} of {kept.size:,} units lack an outcome "
-        f"({', '.join(columns)}) and are set aside: {by_arm}.",
-        why="if the arms lose units for different reasons, the rest are not comparable.",
-        fix="find out why they are missing; if missing means nothing happened, fill in 0.",
-    )
-    return (Notice(code="missing_outcome", problem=problem),)
 
 
 def constant_probabilities(known: Floats | None) -> Floats | None:

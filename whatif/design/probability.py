@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from whatif.base.arrays import Floats, Ints
 from whatif.base.errors import DataError, Problem
@@ -20,7 +21,8 @@ def known_probabilities(
     Raises
     ------
     DataError
-        If a logged probability is outside (0, 1] or missing, or a phase is not declared.
+        If a logged probability is not between 0 and 1 or is missing, a phase is not declared, or
+        an arm has chance 0 or 1 in a phase that the rows have.
     """
     phase = np.zeros(len(frame), dtype=np.int64)
     if isinstance(probability, ColumnProbability):
@@ -44,6 +46,16 @@ def _logged(column: pd.Series, arm: Ints, arms: tuple[str, ...]) -> Floats:
                 fix="log the probability at assignment time, and fill these rows from that log.",
             )
         )
+    sure = int((got == 1).sum())
+    if sure:
+        raise DataError(
+            Problem(
+                what=f"{sure:,} rows have a logged probability of exactly 1 in {column.name!r}.",
+                why="their unit could not get any other arm, so they are not part of the "
+                "experiment and would compare people who were never randomised.",
+                fix=f"leave them out with `where: {column.name} < 1`, or correct the log.",
+            )
+        )
     # Only the chance of the arm that was received enters a score; the rest share what is left.
     out = np.repeat(((1 - got) / (len(arms) - 1))[:, None], len(arms), axis=1)
     out[np.arange(got.size), arm] = got
@@ -61,7 +73,7 @@ def _phases(
             Problem(
                 what=f"Column {column.name!r} has phases the study does not declare: {unknown}.",
                 why="without their probabilities those units cannot be weighted.",
-                fix="add them under `design.probability.phases`.",
+                fix="add them under `design.probability.phases`, or leave them out with `where`.",
             )
         )
     code = np.searchsorted(names, seen.astype(str)).astype(np.int64)
@@ -75,4 +87,21 @@ def _phases(
                 fix="give every phase one probability per arm, summing to 1.",
             )
         )
+    _require_randomised(column, code, names, table)
     return table[code], code
+
+
+def _require_randomised(column: pd.Series, code: Ints, names: list[str], table: Floats) -> None:
+    rows = np.bincount(code, minlength=len(names))
+    fixed = ((table <= 0) | (table >= 1)).any(axis=1) & (rows > 0)
+    if fixed.any():
+        phases = [name for name, one in zip(names, fixed, strict=True) if one]
+        shown = phases[0] if is_numeric_dtype(column) else repr(phases[0])
+        raise DataError(
+            Problem(
+                what=f"An arm has a chance of 0 or 1 in phases {phases} of {column.name!r} "
+                f"({int(rows[fixed].sum()):,} rows).",
+                why="those rows are not randomised between these arms.",
+                fix=f"leave the phase out with `where`, e.g. `{column.name} != {shown}`.",
+            )
+        )

@@ -50,6 +50,11 @@ class Features:
 class Intake:
     """Every row that arrived, before rows without an outcome were set aside.
 
+    When rows were added up per unit over a window, each unit stands here twice, whatever the
+    number of its rows: with the arm of its first row, and with another arm that it was also seen
+    in, else the first arm again. A number of rows that the arm itself may have changed thus weighs
+    nothing.
+
     Attributes
     ----------
     arm : ndarray of int64, shape (rows,)

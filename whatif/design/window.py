@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.typing import SeriesGroupBy
 
+from whatif.base.arrays import Ints
 from whatif.base.errors import Notice, Problem, UsageError
 from whatif.contract.spec import StudySpec
 from whatif.design.build import Rows
@@ -14,6 +17,9 @@ from whatif.design.build import Rows
 
 def per_unit(rows: Rows, spec: StudySpec) -> tuple[Rows, tuple[Notice, ...]]:
     """Return one row per unit, with outcomes summed over ``spec.window`` from its first row.
+
+    Rows of a unit at the same moment are ordered by their content, never by their place. A sum
+    with a missing outcome is missing. Another arm that a unit was seen in stands in ``again``.
 
     When customers are assigned, their later sessions are consequences of the arm, so covariates,
     segments and arm are those of the first row. Units whose window has not ended by the last day
@@ -35,19 +41,47 @@ def per_unit(rows: Rows, spec: StudySpec) -> tuple[Rows, tuple[Notice, ...]]:
             )
         )
     length = pd.Timedelta(days=int(spec.window.removesuffix("d")))
-    ordered = rows.frame.assign(__arm=rows.arm).sort_values([spec.time], kind="stable")
+    ordered = _in_time(rows.frame.assign(__arm=rows.arm), spec.time, spec.unit)
     by_unit = ordered.groupby(spec.unit, sort=False)
     start = by_unit[spec.time].transform("min")
     outcomes = [outcome.column for outcome in spec.outcomes]
     within = ordered[ordered[spec.time] < start + length]
+    ordered = ordered.assign(__again=_other_arm(ordered["__arm"], by_unit["__arm"]))
     first = ordered.drop_duplicates(spec.unit).set_index(spec.unit)
-    sums = within.groupby(spec.unit, sort=False)[outcomes].sum(min_count=1)
+    sums = within.groupby(spec.unit, sort=False)[outcomes].sum(skipna=False)
     table = first.drop(columns=outcomes).join(sums).reset_index()
     matured = table[spec.time] + length <= ordered[spec.time].max() + pd.Timedelta(seconds=1)
     kinds = tuple("count" if kind == "binary" else kind for kind in rows.kinds)
     kept = table[matured].reset_index(drop=True)
     arm = kept.pop("__arm").to_numpy(dtype=np.int64)
-    return replace(rows, frame=kept, arm=arm, kinds=kinds), _young(matured, spec.window)
+    again = kept.pop("__again").to_numpy(dtype=np.int64)
+    made = replace(
+        rows,
+        frame=kept,
+        arm=arm,
+        kinds=kinds,
+        again=again if len(table) < len(ordered) else None,
+    )
+    return made, _young(matured, spec.window)
+
+
+def _in_time(frame: pd.DataFrame, time: str, unit: str) -> pd.DataFrame:
+    """Sort by time, unit and, for rows of a unit at one moment, a hash of the whole row."""
+    tied = frame.duplicated([unit, time], keep=False).to_numpy()
+    content = np.zeros(len(frame), dtype=np.uint64)
+    if tied.any():
+        # Object, not Arrow-backed, strings: their hash is pandas' documented stable one.
+        words = frame.loc[tied, sorted(frame.columns)].astype("str").astype(object)
+        content[tied] = pd.util.hash_pandas_object(words, index=False).to_numpy()
+    by = [time, unit, "__content"]
+    return frame.assign(__content=content).sort_values(by).drop(columns="__content")
+
+
+def _other_arm(arm: pd.Series, by_unit: SeriesGroupBy[Any, Any]) -> Ints:
+    """Return, for each row, an arm other than its own that its unit was seen in, else its own."""
+    own = arm.to_numpy()
+    lowest, highest = by_unit.transform("min").to_numpy(), by_unit.transform("max").to_numpy()
+    return np.where(highest != own, highest, lowest).astype(np.int64)
 
 
 def _young(matured: pd.Series, window: str) -> tuple[Notice, ...]:

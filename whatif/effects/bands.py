@@ -44,7 +44,7 @@ def sup_t(covariance: Floats, *, level: float, df: int, seed: int) -> float:
     ----------
     Montiel Olea & Plagborg-Møller (2019), Journal of Applied Econometrics 34(1), 1–17, section 3.
     """
-    sd = np.sqrt(np.diag(covariance))
+    sd = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     used = sd > 0
     if used.sum() <= 1:
         return t_critical(level, df)

@@ -73,6 +73,8 @@ def cut(columns: pd.DataFrame, dimensions: tuple[tuple[str, ...], ...]) -> Cells
 
 
 def _levels(column: pd.Series) -> tuple[list[Level], Ints]:
+    if column.dtype.kind == "f" and column.isna().any() and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")  # whole numbers with gaps arrive as floats
     index, values = pd.factorize(column, sort=True, use_na_sentinel=True)
     levels: list[Level] = [_plain(value) for value in values]
     if (index < 0).any():

@@ -32,8 +32,10 @@ class Contrast:
         Control mean and difference, in the metric's unit.
     gradient : ndarray, shape (S·A·K,)
         Derivative of `difference` by ``theta.ravel()``.
-    lift : float
-        Difference as a share of the baseline; NaN when the baseline is 0.
+    baseline_gradient : ndarray, shape (S·A·K,)
+        Derivative of `baseline`.
+    lift : float or None
+        Difference as a share of the baseline; None unless the baseline is positive.
     lift_gradient : ndarray, shape (S·A·K,)
         Derivative of `lift`.
     """
@@ -41,7 +43,8 @@ class Contrast:
     baseline: float
     difference: float
     gradient: Floats
-    lift: float
+    baseline_gradient: Floats
+    lift: float | None
     lift_gradient: Floats
 
 
@@ -54,15 +57,15 @@ def contrast(means: Joint, metric: Metric, *, cell: int, arm: int) -> Contrast:
     treated, treated_gradient = _mean(means, metric, cell, arm)
     control, control_gradient = _mean(means, metric, cell, 0)
     gradient = treated_gradient - control_gradient
-    if control == 0.0:
-        lift, lift_gradient = np.nan, np.full(gradient.size, np.nan)
-    else:
+    lift, lift_gradient = None, np.zeros(gradient.size)
+    if control > 0.0:
         lift = treated / control - 1.0
-        lift_gradient = treated_gradient / control - treated / control**2 * control_gradient
+        lift_gradient = (treated_gradient - (treated / control) * control_gradient) / control
     return Contrast(
         baseline=control,
         difference=treated - control,
         gradient=gradient,
+        baseline_gradient=control_gradient,
         lift=lift,
         lift_gradient=lift_gradient,
     )

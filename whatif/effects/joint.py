@@ -11,7 +11,8 @@ from whatif.base.arrays import Floats, Ints
 from whatif.effects.cells import Cells
 from whatif.scores.record import Scores
 
-_BLOCK = 65_536
+_BLOCK = 4_194_304
+"""Influence values held at once (32 MB): rows × cells × arms × outcomes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,11 +64,17 @@ class Joint:
     counts: Counts
     clusters_assigned: bool
 
-    def degrees(self, cell: int) -> int:
-        """Clusters of a cell − 1, of its smallest arm when whole clusters were assigned."""
+    def degrees(self, cell: int, arm: int) -> int:
+        """Clusters of a cell − 1; those of the smaller of the two arms when arms hold clusters."""
         if self.clusters_assigned:
-            return max(int(self.counts.arm_clusters[cell].min()) - 1, 0)
+            return max(int(self.counts.arm_clusters[cell, [0, arm]].min()) - 1, 0)
         return max(int(self.counts.clusters[cell]) - 1, 0)
+
+    def clusters_compared(self, arm: int) -> int:
+        """Clusters behind the comparison of `arm` with the control, everywhere."""
+        if self.clusters_assigned:
+            return int(self.counts.arm_clusters[0, [0, arm]].sum())
+        return int(self.counts.clusters[0])
 
 
 def joint(scores: Scores, cells: Cells) -> Joint:
@@ -128,9 +135,10 @@ def _cluster_influence(
     starts = np.flatnonzero(np.diff(scores.cluster[order], prepend=-1))
     flat = scores.gamma.reshape(scores.n, -1)
     size, width = theta.shape
+    step = max(_BLOCK // (size * width), 1)
     first = 0
     while first < starts.size:
-        last = max(first + 1, int(np.searchsorted(starts, starts[first] + _BLOCK, side="left")))
+        last = max(first + 1, int(np.searchsorted(starts, starts[first] + step, side="left")))
         stop = int(starts[last]) if last < starts.size else order.size
         rows = order[starts[first] : stop]
         here = np.arange(rows.size)

@@ -41,7 +41,7 @@ def money(means: Joint, value: ValueSpec, *, arm: int, per_month: float, level: 
     paid = value.arm_cost.get(means.arms[arm], 0.0) - value.arm_cost.get(means.arms[0], 0.0)
     gradient = sum((w * g.gradient for w, g in zip(worth, gains, strict=True)), start=np.zeros(1))
     estimate = float(worth @ np.array([g.difference for g in gains])) - paid
-    critical = t_critical(level, means.degrees(0))
+    critical = t_critical(level, means.degrees(0, arm))
     half = critical * float(np.sqrt(gradient @ means.sigma @ gradient))
     ordered = next((i for i in range(n_outcomes) if worth[i] > 0), None)
     return Money(

@@ -89,10 +89,8 @@ class _Family:
         used = [c for c, s in zip(contrasts, status, strict=True) if c and s == "shown"]
         gradients = np.stack([c.gradient for c in used]) if used else np.zeros((0, 1))
         covariance = gradients @ means.sigma @ gradients.T if used else np.zeros((0, 0))
-        df = min(
-            (means.degrees(cell) for cell, s in zip(cells, status, strict=True) if s == "shown"),
-            default=0,
-        )
+        visible = [cell for cell, s in zip(cells, status, strict=True) if s == "shown"]
+        df = min((means.degrees(cell, arm) for cell in visible), default=0)
         critical = sup_t(covariance, level=spec.level, df=df, seed=spec.seed) if df else np.nan
         return cls(
             means=means,
@@ -105,11 +103,7 @@ class _Family:
             critical=critical,
             df=df,
             shrunk=_shrunk(
-                [
-                    means.cells.segments[c]
-                    for c, s in zip(cells, status, strict=True)
-                    if s == "shown"
-                ],
+                [means.cells.segments[cell] for cell in visible],
                 np.array([c.difference for c in used]),
                 covariance,
                 scale=_worth_shipping(metric, spec),
@@ -124,11 +118,11 @@ class _Family:
 
     def _row(self, cell: int, status: Shown, made: Contrast | None) -> EffectRow:
         segment = self.means.cells.segments[cell]
-        df = self.means.degrees(cell)
+        df = self.means.degrees(cell, self.arm)
         error = _error(self.means, made.gradient) if made else None
         enough = _enough_for_interval(self.means, cell, self.arm)
         half = t_critical(self.level, df) if enough else None
-        wide = self.critical if enough and np.isfinite(self.critical) else half
+        wide = self.critical if enough and status == "shown" else None
         estimate = made.difference if made else None
         return EffectRow(
             outcome=self.metric.name,
@@ -154,7 +148,9 @@ class _Family:
 
     def _relative(self, cell: int, made: Contrast, half: float | None) -> Relative | None:
         events = self.means.counts.events[cell, [0, self.arm], self.metric.numerator]
-        if not np.isfinite(made.lift) or half is None or (events < LEAST_ORDERS).any():
+        if made.lift is None or half is None or (events < LEAST_ORDERS).any():
+            return None
+        if made.baseline <= half * _error(self.means, made.baseline_gradient):
             return None
         error = _error(self.means, made.lift_gradient)
         return Relative(estimate=made.lift, ci=(made.lift - half * error, made.lift + half * error))
@@ -163,7 +159,7 @@ class _Family:
         """Test whether the shown cells of the family differ."""
         pairs = zip(self.shown, self.contrasts, strict=True)
         estimate = np.array([made.difference for s, made in pairs if made and s == "shown"])
-        clusters = self.means.degrees(0) + 1
+        clusters = self.means.clusters_compared(self.arm)
         statistic, p_value, df = equality_test(estimate, self.covariance, clusters=clusters)
         return HeterogeneityRow(
             outcome=self.metric.name,
@@ -178,7 +174,7 @@ class _Family:
 def _shrunk(
     segments: list[Segment], estimate: Floats, covariance: Floats, *, scale: float | None
 ) -> dict[Segment, float]:
-    errors = np.sqrt(np.diag(covariance))
+    errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     if len(segments) < LEAST_SEGMENTS or bool((errors <= 0).any()):
         return {}
     names = [name for name, _ in segments[0]]
@@ -219,7 +215,9 @@ def _shown(means: Joint, metric: Metric, arm: int, cell: int) -> Shown:
 
 def _enough_for_interval(means: Joint, cell: int, arm: int) -> bool:
     clusters = means.counts.arm_clusters[cell, [0, arm]]
-    return bool((clusters >= LEAST_ARM_CLUSTERS_FOR_INTERVAL).all()) and means.degrees(cell) > 0
+    return (
+        bool((clusters >= LEAST_ARM_CLUSTERS_FOR_INTERVAL).all()) and means.degrees(cell, arm) > 0
+    )
 
 
 def _error(means: Joint, gradient: Floats) -> float:

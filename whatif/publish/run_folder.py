@@ -31,7 +31,9 @@ class WrittenRun:
     unchanged: bool
 
 
-def write_run(out: Path, study: str, run_id: str, files: Mapping[str, bytes]) -> WrittenRun:
+def write_run(
+    out: Path, study: str, run_id: str, files: Mapping[str, bytes], *, rebuild: bool = False
+) -> WrittenRun:
     """Put a run at ``OUT/<study>/runs/<run_id>`` and make it the study's latest.
 
     An intact folder with the same id is left alone; one that is incomplete or altered is rebuilt.
@@ -46,6 +48,8 @@ def write_run(out: Path, study: str, run_id: str, files: Mapping[str, bytes]) ->
         Names of folders.
     files : mapping of str to bytes
         Plain file names and their content.
+    rebuild : bool
+        Replace an intact folder too.
 
     Raises
     ------
@@ -54,7 +58,7 @@ def write_run(out: Path, study: str, run_id: str, files: Mapping[str, bytes]) ->
     """
     runs = out / study / "runs"
     target = runs / run_id
-    unchanged = is_intact(target, files)
+    unchanged = not rebuild and is_intact(target, files)
     with publishing(target):
         if not unchanged:
             runs.mkdir(parents=True, exist_ok=True)

@@ -165,10 +165,14 @@ def title(name: str) -> str:
 
 
 def singular_unit(column: str | None) -> str:
-    """Return what one row is called: ``session_id`` is one ``session``, no column one ``row``."""
+    """Return what one row is called: ``session_id`` is one ``session``, no column one ``row``.
+
+    Any other name is one ``unit``: what it names is not ours to guess.
+    """
     if column is None:
         return "row"
-    return human(re.sub(r"_?(id|key|uuid)$", "", column, flags=re.IGNORECASE) or column)
+    named = re.fullmatch(r"(\w{3,})_(id|key|uuid)", column, flags=re.IGNORECASE)
+    return human(named.group(1)) if named else "unit"
 
 
 def plural(noun: str) -> str:

@@ -158,8 +158,8 @@ def _strip(report: Report) -> Strip:
     return Strip(
         title=title(spec.study.replace("-", " ")),
         question=spec.question,
-        badge=evidence_badge(report.design_kind),
-        note=evidence_note(report.design_kind, intact=not report.withheld),
+        badge=evidence_badge(_evidence(report)),
+        note=evidence_note(_evidence(report), intact=not report.withheld),
         facts=tuple(facts),
         checks=checks_count(report.checks),
         checks_tone=_worst(report.checks),
@@ -174,6 +174,11 @@ def _worst(checks: tuple[CheckResult, ...]) -> str:
     return next(
         (_CHECK_TONE[s] for s in _CHECK_ORDER if any(c.status is s for c in checks)), "none"
     )
+
+
+def _evidence(report: Report) -> str:
+    plain = report.estimand.source == "covariates" and not report.estimand.adjustment
+    return "unadjusted" if plain else report.design_kind
 
 
 def _verdict(report: Report, by_name: dict[str, Measure]) -> VerdictView:
@@ -254,7 +259,7 @@ def _checks(checks: tuple[CheckResult, ...]) -> tuple[CheckRow, ...]:
             what=check.what,
             finding=check.finding,
             why=check.why,
-            fix=check.fix if check.status in {Status.BROKE, Status.DID_NOT_RUN} else "",
+            fix=check.fix if check.status is Status.BROKE else "",
         )
         for check in ranked
     )

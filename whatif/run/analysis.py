@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whatif.base.hashing import of_json
+import numpy as np
+
+from whatif.base.hashing import of_bytes, of_json
 from whatif.base.versions import code_hash, package_versions
 from whatif.checks.catalogue import CHECKS, run_checks
 from whatif.checks.evidence import Evidence
@@ -17,12 +19,12 @@ from whatif.contract.columns import source_columns
 from whatif.contract.dataset import DataSet, load_dataset
 from whatif.contract.spec import StudySpec
 from whatif.design.build import Rows, build_design
+from whatif.design.determined import refuse_determined_arms
 from whatif.design.record import Design
 from whatif.design.window import per_unit
 from whatif.effects.joint import Joint
 from whatif.effects.rows import EffectRow, EffectRows
 from whatif.effects.table import effect_rows
-from whatif.graph.estimand import Estimand
 from whatif.graph.identify import identify
 from whatif.report.document import Report
 from whatif.report.schedule import next_due
@@ -57,7 +59,7 @@ class RunOptions:
     cache : Path or None
         Where score tables are kept between runs.
     force : bool
-        Fit again even when the scores are stored.
+        Fit again and replace what is stored.
     """
 
     data: str | None = None
@@ -115,19 +117,28 @@ def prepare(
         frame=frame,
         adjustment=estimand.adjustment,
     )
+    if set(estimand.adjustment) - set(
+        data.covariates
+    ):  # a column without any value adjusts nothing
+        usable = spec.model_copy(update={"covariates": data.covariates})
+        estimand = identify(usable, base=base, columns=measured)
     design = design_of(spec, data)
-    score_key = of_json([_score_inputs(spec, data, estimand, design)])
+    refuse_determined_arms(design, treatment=spec.treatment.column, time=spec.time)
+    score_key = of_json(_score_inputs(spec, data, design))
     today = options.today or dt.datetime.now(dt.UTC).date()
     fresh = frame is not None or _is_fresh(spec, data, today)
     due = _next_due(spec, data, today)
-    asked = [spec.model_dump(mode="json"), str(data.as_of), options.quick, fresh, due]
+    schema = data.schema.model_dump(mode="json") if data.schema else None
+    edges = [estimand.edges, estimand.adjustment]
+    declared = [spec.model_dump(mode="json"), schema, edges, data.source]
+    asked = [str(data.as_of), options.quick, fresh, due]
     return Prepared(
         spec=spec,
         data=data,
         estimand=estimand,
         design=design,
         score_key=score_key,
-        run_id=of_json([score_key, *asked])[:12],
+        run_id=of_json([score_key, declared, asked])[:12],
         fresh=fresh,
         next_due=due,
     )
@@ -200,24 +211,22 @@ class _Clock:
         return tuple(self._laps)
 
 
-def _score_inputs(
-    spec: StudySpec, data: DataSet, estimand: Estimand, design: Design
-) -> dict[str, object]:
+def _score_inputs(spec: StudySpec, data: DataSet, design: Design) -> dict[str, object]:
     """Everything the scores depend on; segments only as covariates, money and words not at all."""
+    arrays = (
+        design.arm, design.cluster, design.assigned, design.fold, design.phase, design.y,
+        design.features.values, design.features.categorical, design.known,  # noqa: PD011
+    )  # fmt: skip
     return {
         "data": data.fingerprint,
-        "where": spec.data.where if spec.data else None,
-        "as_of": str(data.as_of),
-        "ids": [spec.unit, spec.cluster, spec.assigned, spec.time, spec.window],
-        "arms": [spec.treatment.column, design.arms],
+        "design": of_bytes(*(b"" if a is None else np.ascontiguousarray(a).data for a in arrays)),
+        "kind": [design.kind, design.clusters_assigned, design.population],
+        "arms": design.arms,
         "outcomes": [design.outcomes, design.kinds],
         "features": design.features.names,
-        "columns": [str(name) for name in design.columns],
-        "design": spec.design.model_dump(mode="json"),
-        "adjustment": estimand.adjustment,
-        "edges": estimand.edges,
+        "columns": [f"{name} {dtype}" for name, dtype in design.columns.dtypes.items()],
+        "unit": spec.unit,
         "overlap": spec.overlap.model_dump(mode="json"),
-        "folds": design.n_folds,
         "learners": LEARNERS,
         "seed": spec.seed,
         "versions": package_versions(),
@@ -233,11 +242,11 @@ def _next_due(spec: StudySpec, data: DataSet, today: dt.date) -> str | None:
 
 
 def _is_fresh(spec: StudySpec, data: DataSet, today: dt.date) -> bool:
-    if data.as_of is None:
+    if data.period is None:
         return True
     count, unit = int(spec.freshness[:-1]), spec.freshness[-1]
     allowed = dt.timedelta(days=count) if unit == "d" else dt.timedelta(hours=count)
-    return today - data.as_of <= allowed
+    return today - data.period[1] <= allowed
 
 
 def _scores(prepared: Prepared, options: RunOptions, stage: Stage) -> Scores:
@@ -254,7 +263,7 @@ def _scores(prepared: Prepared, options: RunOptions, stage: Stage) -> Scores:
             tick=stage("Fitting models", models if design.features.names else 0),
         )
 
-    return fit() if options.force else cached_scores(options.cache, prepared.score_key, fit)
+    return cached_scores(options.cache, prepared.score_key, fit, renew=options.force)
 
 
 def _opinions(

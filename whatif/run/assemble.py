@@ -18,8 +18,9 @@ from whatif.effects.money import money, units_per_month
 from whatif.effects.rows import EffectRow, EffectRows
 from whatif.graph.estimand import Estimand
 from whatif.report.document import Report
+from whatif.scores.overlap import count_by_level
 from whatif.scores.record import Scores
-from whatif.verdict.decide import decide
+from whatif.verdict.decide import Evidence, decide
 from whatif.verdict.readings import read_difference, readings
 from whatif.verdict.record import Reading
 
@@ -91,16 +92,17 @@ def assemble(
 ) -> Report:
     """Read the effects, decide, and return the report of the run."""
     spec, data = prepared.spec, prepared.data
-    worth = _money(prepared, means)
-    read = readings(effects, spec, as_of=data.as_of)
+    worth = _money(prepared, means, scores.n)
+    last_day = None if data.period is None else data.period[1]
+    read = readings(effects, spec, as_of=last_day)
     verdict = decide(
         effects,
         read,
         checks,
         spec,
-        evidence="randomised" if prepared.design.kind == "experiment" else "adjusted",
+        evidence=_evidence(prepared),
         fresh=prepared.fresh,
-        as_of=data.as_of,
+        as_of=last_day,
         money_by_arm={arm: made.estimate for arm, made in worth.items()} or None,
         net_value={arm: _net_reading(made) for arm, made in worth.items()} or None,
     )
@@ -116,7 +118,11 @@ def assemble(
         verdict=verdict,
         quality=scores.quality,
         overlap=scores.overlap,
-        notices=(*prepared.design.notices, *_segment_notices(effects)),
+        notices=(
+            *prepared.design.notices,
+            *_trimmed_notice(prepared, scores),
+            *_segment_notices(effects),
+        ),
         run_id=prepared.run_id,
         versions=package_versions(),
         seed=spec.seed,
@@ -127,11 +133,18 @@ def assemble(
     )
 
 
-def _money(prepared: Prepared, means: Joint) -> dict[str, Money]:
+def _evidence(prepared: Prepared) -> Evidence:
+    if prepared.design.kind == "experiment":
+        return "randomised"
+    plain = prepared.estimand.source == "covariates" and not prepared.estimand.adjustment
+    return "unadjusted" if plain else "adjusted"
+
+
+def _money(prepared: Prepared, means: Joint, units: int) -> dict[str, Money]:
     spec, data = prepared.spec, prepared.data
     if spec.value is None:
         return {}
-    per_month = units_per_month(spec.value, units=prepared.design.n, days=data.days)
+    per_month = units_per_month(spec.value, units=units, days=data.days)
     if per_month is None:
         return {}
     return {
@@ -163,6 +176,24 @@ def _summary(prepared: Prepared, scores: Scores) -> DataSummary:
         as_of=data.as_of,
         days=data.days,
     )
+
+
+def _trimmed_notice(prepared: Prepared, scores: Scores) -> tuple[Notice, ...]:
+    """Count what the overlap rule left out, by every declared segment column."""
+    design, rule = prepared.design, prepared.spec.overlap
+    if scores.n == design.n:
+        return ()
+    kept = design.unit.isin(scores.unit).to_numpy()
+    names = dict.fromkeys(name for dimension in prepared.spec.segments for name in dimension)
+    cuts = [f"{name}: {count_by_level(kept, design.columns[name])}" for name in names]
+    problem = Problem(
+        what=f"{design.n - scores.n:,} of {design.n:,} units have a chance of some arm outside "
+        f"{rule.low:g} to {rule.high:g} and are left out"
+        + (f" ({'; '.join(cuts)})." if cuts else "."),
+        why="the answer is about the units that are left, and only about them.",
+        fix="say so wherever the answer is used; a segment that lost every unit has no answer.",
+    )
+    return (Notice(code="trimmed", problem=problem),)
 
 
 def _segment_notices(effects: EffectRows) -> tuple[Notice, ...]:

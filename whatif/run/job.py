@@ -24,6 +24,7 @@ from whatif.run.analysis import Run, RunOptions, Stage, analyse, prepare, quiet
 from whatif.run.answers import ask, open_run
 from whatif.run.assemble import Prepared
 from whatif.run.files import ENTRY, FILES, files_of
+from whatif.scenarios.give import ScenarioEffect
 from whatif.verdict.record import Decision
 
 
@@ -58,6 +59,8 @@ class Done:
         ``answer.json`` as text.
     text : str
         Verdict, three numbers and the page, for a terminal.
+    warnings : tuple of str
+        Named warnings of the run, each with its fix.
     withheld : bool
         Whether an integrity check broke (exit code 4).
     unchanged : bool
@@ -68,16 +71,21 @@ class Done:
     page: Path
     answer: str
     text: str
+    warnings: tuple[str, ...]
     withheld: bool
     unchanged: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a question found: as a record for machines, and as text for a terminal."""
+    """What a question found: as a record for machines, and as text for a terminal.
+
+    `withheld` says that the run cannot be trusted (exit code 4).
+    """
 
     record: dict[str, Any]
     text: str
+    withheld: bool = False
 
 
 def cache_folder(out: Path) -> Path:
@@ -101,7 +109,7 @@ def run_study(path: Path, *, options: RunOptions, target: Target, stage: Stage =
         folder = target.out / spec.study / "runs" / prepared.run_id
         unchanged = not options.force and is_intact(folder, FILES)
         files = {} if unchanged else files_of(analyse(prepared, options, stage=stage))
-        written = write_run(target.out, spec.study, prepared.run_id, files)
+        written = write_run(target.out, spec.study, prepared.run_id, files, rebuild=options.force)
         page = written.path / "report.html"
         if target.publish:
             entry = _entry(written.path)
@@ -115,9 +123,14 @@ def run_study(path: Path, *, options: RunOptions, target: Target, stage: Stage =
         page=page,
         answer=answer,
         text="\n".join([*lines, f"Page: {page}"]),
+        warnings=tuple(_warning(notice) for notice in json.loads(answer)["notices"]),
         withheld=_entry(written.path).decision is Decision.CANNOT_BE_TRUSTED,
         unchanged=unchanged,
     )
+
+
+def _warning(notice: dict[str, str]) -> str:
+    return f"warning ({notice['code']}): {notice['what']} What to do: {notice['fix']}"
 
 
 def keep(made: Run, files: dict[str, bytes], out: Path) -> Path:
@@ -197,17 +210,36 @@ def ask_run(ref: str, *, give: str, where: str, out: Path) -> Found:
     """
     opened = open_run(ref, out=out)
     made = ask(opened.scores, opened.spec, give=give, where=where)
-    record = {"schema": "ask.v1", **json.loads(canonical_json(asdict(made)))}
+    verdict = opened.findings.verdict
+    withheld = verdict.decision is Decision.CANNOT_BE_TRUSTED
+    record = {
+        "schema": "ask.v1",
+        **json.loads(canonical_json(asdict(made))),
+        "verdict": str(verdict.decision),
+    }
+    if withheld:
+        text = f"{verdict.headline} No what-if is answered from it; see the page for the reason."
+        return Found(record=record | {"effects": []}, text=text, withheld=True)
     level = f"{opened.spec.level:.0%}"
     lines = [
         f"Give {give} to {made.n:,} of {opened.scores.n:,} units ({where or 'everyone'}), "
         f"{opened.scores.arms[0]} to the rest; per unit of the whole population:",
-        *(
-            f"  {e.outcome}: {e.estimate:+.6g}  ({level} interval {e.ci[0]:+.6g} to {e.ci[1]:+.6g})"
-            for e in made.effects
-        ),
+        *(_asked_line(effect, level) for effect in made.effects),
+        f"The study's verdict: {verdict.headline}",
     ]
     return Found(record=record, text="\n".join(lines))
+
+
+def _asked_line(effect: ScenarioEffect, level: str) -> str:
+    if effect.estimate is None:
+        return f"  {effect.outcome}: nothing to divide by"
+    low, high = effect.ci
+    spread = (
+        "too few clusters for an interval"
+        if low is None or high is None
+        else f"{level} interval {low:+.6g} to {high:+.6g}"
+    )
+    return f"  {effect.outcome}: {effect.estimate:+.6g}  ({spread})"
 
 
 def render_schedule(path: Path, *, kind: str, out: Path) -> str:

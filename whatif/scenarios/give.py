@@ -12,16 +12,22 @@ from whatif.effects.bands import t_critical
 from whatif.effects.contrasts import Metric
 from whatif.scores.record import Scores
 
+LEAST_CLUSTERS = 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioEffect:
-    """Change of one metric per unit of the whole population, against control for everyone."""
+    """Change of one metric per unit of the whole population, against control for everyone.
+
+    Estimate and error are None for a ratio without orders to divide by; the interval is None below
+    ten clusters an arm.
+    """
 
     outcome: str
     versus: str
-    estimate: float
-    std_error: float
-    ci: tuple[float, float]
+    estimate: float | None
+    std_error: float | None
+    ci: tuple[float | None, float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +71,7 @@ def give_arm(
     Raises
     ------
     UsageError
-        If `give` is not an arm, or nobody is chosen.
+        If `give` is not an arm, nobody is chosen, or the chosen never got one of the two arms.
     """
     if give not in scores.arms:
         raise UsageError(
@@ -84,33 +90,68 @@ def give_arm(
             )
         )
     arm = scores.arms.index(give)
+    _require_both_arms(scores, arm, chosen, where)
     scenario = np.where(chosen[:, None], scores.gamma[:, arm], scores.gamma[:, 0])
-    critical = t_critical(level, int(np.unique(scores.cluster).size) - 1)
-    effects = []
-    for metric in metrics:
-        after, after_influence = _mean(scenario, scores.weight, metric)
-        before, before_influence = _mean(scores.gamma[:, 0], scores.weight, metric)
-        error = _clustered_error(after_influence - before_influence, scores)
-        gap = after - before
-        effects.append(
-            ScenarioEffect(
-                outcome=metric.name,
-                versus=scores.arms[0],
-                estimate=gap,
-                std_error=error,
-                ci=(gap - critical * error, gap + critical * error),
+    clusters = _clusters(scores, arm)
+    critical = t_critical(level, clusters - 1) if clusters >= LEAST_CLUSTERS else None
+    effects = tuple(_effect(scores, scenario, metric, critical) for metric in metrics)
+    return ScenarioAnswer(give=give, where=where, n=int(chosen.sum()), effects=effects)
+
+
+def _require_both_arms(scores: Scores, arm: int, chosen: Bools, where: str) -> None:
+    missing = [scores.arms[a] for a in {0, arm} if not (scores.arm[chosen] == a).any()]
+    if missing:
+        raise UsageError(
+            Problem(
+                what=f"Nobody with {where!r} got {' or '.join(sorted(missing))}.",
+                why="what the arm does there was never seen, so the answer would be a guess.",
+                fix="ask about units that could get both arms.",
             )
         )
-    return ScenarioAnswer(give=give, where=where, n=int(chosen.sum()), effects=tuple(effects))
 
 
-def _mean(values: Floats, weight: Floats, metric: Metric) -> tuple[float, Floats]:
+def _clusters(scores: Scores, arm: int) -> int:
+    """Clusters that count for the degrees of freedom, as for the effects on the page."""
+    if not scores.clusters_assigned:
+        return int(np.unique(scores.cluster).size)
+    return min(int(np.unique(scores.cluster[scores.arm == a]).size) for a in (0, arm))
+
+
+def _effect(
+    scores: Scores, scenario: Floats, metric: Metric, critical: float | None
+) -> ScenarioEffect:
+    after, before = (
+        _mean(values, scores.weight, metric) for values in (scenario, scores.gamma[:, 0])
+    )
+    if after is None or before is None:
+        return ScenarioEffect(
+            outcome=metric.name,
+            versus=scores.arms[0],
+            estimate=None,
+            std_error=None,
+            ci=(None, None),
+        )
+    gap = after[0] - before[0]
+    error = _clustered_error(after[1] - before[1], scores) if critical is not None else None
+    half = None if critical is None or error is None else critical * error
+    return ScenarioEffect(
+        outcome=metric.name,
+        versus=scores.arms[0],
+        estimate=gap,
+        std_error=error,
+        ci=(None, None) if half is None else (gap - half, gap + half),
+    )
+
+
+def _mean(values: Floats, weight: Floats, metric: Metric) -> tuple[float, Floats] | None:
     top = values[:, metric.numerator]
     n = float(np.average(top, weights=weight))
     if metric.denominator is None:
         return n, top - n
     bottom = values[:, metric.denominator]
     d = float(np.average(bottom, weights=weight))
+    if d <= 0.0:
+        return None
     return n / d, ((top - n) - n / d * (bottom - d)) / d
 
 

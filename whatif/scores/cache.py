@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from whatif.base.errors import DataError
@@ -12,10 +13,13 @@ from whatif.scores.record import Scores
 from whatif.scores.store import from_parquet, to_parquet
 
 
-def cached_scores(folder: Path | None, key: str, fit: Callable[[], Scores]) -> Scores:
+def cached_scores(
+    folder: Path | None, key: str, fit: Callable[[], Scores], *, renew: bool = False
+) -> Scores:
     """Return the scores stored under `key`, or fit and store them.
 
-    A damaged entry is fitted again: the cache can only save time, never change an answer.
+    A damaged entry is fitted again, and a folder that cannot be written is done without: the
+    cache can only save time, never change or lose an answer.
 
     Parameters
     ----------
@@ -25,16 +29,19 @@ def cached_scores(folder: Path | None, key: str, fit: Callable[[], Scores]) -> S
         Content hash of everything the scores depend on.
     fit : callable
         Called without arguments when nothing usable is stored.
+    renew : bool
+        Fit again and replace what is stored.
     """
     if folder is None:
         return fit()
     path = folder / f"{key}.parquet"
-    if path.exists():
+    if path.exists() and not renew:
         stored = _read(path)
         if stored is not None and stored.key == key:
             return stored
     scores = fit()
-    _write(path, to_parquet(scores, period=None))
+    with suppress(OSError):
+        _write(path, to_parquet(scores, period=None))
     return scores
 
 

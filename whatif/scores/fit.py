@@ -79,7 +79,7 @@ def fit_scores(
         columns=design.columns[kept],
         clusters_assigned=design.clusters_assigned,
         quality=quality,
-        overlap=overlap.summarise(chance, design.arms, known=not _estimates_propensity(design)),
+        overlap=overlap.summarise(chance[kept], design.arms, known=design.known is not None),
         population=population,
         key=key,
     )
@@ -141,8 +141,10 @@ def _nuisances(
 ) -> tuple[Floats, Floats, tuple[NuisanceQuality, ...]]:
     if not design.features.names:
         mean, chance = _arm_means(design), _shares(design)
-        logged = design.known is not None and bool(np.ptp(design.known, axis=0).any())
-        return mean, design.known if logged and design.known is not None else chance, ()
+        if design.known is not None and np.ptp(design.known, axis=0).any():
+            chance = design.known
+        _require_finite(mean, chance)
+        return mean, chance, ()
     candidates = cross_fit(
         design,
         learners=learners,
@@ -166,9 +168,14 @@ def _nuisances(
 
 
 def _arm_means(design: Design) -> Floats:
-    """Arm means over all rows, not cross-fitted, so that differences of means are exact."""
-    means = np.stack([design.y[design.arm == a].mean(axis=0) for a in range(len(design.arms))])
-    return np.broadcast_to(means, (design.n, *means.shape))
+    """Arm means over all rows of a phase, not cross-fitted: differences of means are exact."""
+    out = np.empty((design.n, len(design.arms), len(design.outcomes)))
+    for phase in np.unique(design.phase):
+        rows = design.phase == phase
+        for a in range(len(design.arms)):
+            inside = rows & (design.arm == a)
+            out[rows, a] = design.y[inside if inside.any() else design.arm == a].mean(axis=0)
+    return out
 
 
 def _shares(design: Design) -> Floats:

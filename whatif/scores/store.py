@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Container
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,16 @@ def to_parquet(scores: Scores, *, period: pd.Series | None) -> bytes:
     for k, outcome in enumerate(scores.outcomes):
         data[f"outcome:{outcome}"] = scores.y[:, k]
     for name in scores.columns:
-        data[str(name)] = pa.array(scores.columns[name], from_pandas=True)
+        data[_stored(str(name), data)] = pa.array(scores.columns[name], from_pandas=True)
     table = pa.table(data).replace_schema_metadata({_META: json.dumps(_meta(scores)).encode()})
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd", store_schema=True)
     return sink.getvalue()
+
+
+def _stored(name: str, taken: Container[str]) -> str:
+    """Return the name a pre-treatment column is stored under; ours come first."""
+    return name if name not in taken else f"column:{name}"
 
 
 def _days(period: pd.Series) -> Any:  # noqa: ANN401  (a pyarrow array)
@@ -72,7 +78,7 @@ def _meta(scores: Scores) -> dict[str, Any]:
     return {
         "arms": scores.arms,
         "outcomes": scores.outcomes,
-        "columns": list(scores.columns),
+        "columns": [str(name) for name in scores.columns],
         "clusters_assigned": scores.clusters_assigned,
         "quality": [asdict(q) for q in scores.quality],
         "overlap": [asdict(o) for o in scores.overlap],
@@ -95,7 +101,8 @@ def from_parquet(path: Path) -> Scores:
     try:
         table = pq.read_table(path)
         meta = json.loads((table.schema.metadata or {})[_META])
-    except (OSError, KeyError, pa.ArrowException, ValueError) as error:
+        return _scores(table, meta)
+    except (OSError, LookupError, TypeError, ValueError, pa.ArrowException) as error:
         raise DataError(
             Problem(
                 what=f"{path.name} is not a readable score table ({type(error).__name__}).",
@@ -103,8 +110,13 @@ def from_parquet(path: Path) -> Scores:
                 fix="run the study again with `--force`.",
             )
         ) from error
+
+
+def _scores(table: Any, meta: dict[str, Any]) -> Scores:  # noqa: ANN401  (a pyarrow table)
     arms, outcomes = tuple(meta["arms"]), tuple(meta["outcomes"])
     gamma = np.stack([_matrix(table, [f"score:{a}:{k}" for k in outcomes]) for a in arms], axis=1)
+    ours = table.column_names[: table.num_columns - len(meta["columns"])]
+    columns = table.select([_stored(name, ours) for name in meta["columns"]]).to_pandas()
     return Scores(
         arms=arms,
         outcomes=outcomes,
@@ -120,7 +132,7 @@ def from_parquet(path: Path) -> Scores:
         fold=table["fold"].to_numpy().astype(np.int64),
         weight=table["weight"].to_numpy(),
         unit=table["unit"].to_pandas(),
-        columns=table.select(meta["columns"]).to_pandas(),
+        columns=columns.set_axis(meta["columns"], axis="columns"),
         clusters_assigned=meta["clusters_assigned"],
         quality=tuple(_quality(row) for row in meta["quality"]),
         overlap=tuple(_overlap(row) for row in meta["overlap"]),

@@ -17,7 +17,7 @@ from whatif.verdict.record import Decision, Reading, Verdict
 from whatif.verdict.rules import GOOD, decide_arm, from_past_data
 from whatif.verdict.where import Place, better_segments, clearest_segments, place_of
 
-Evidence = Literal["randomised", "adjusted"]
+Evidence = Literal["randomised", "adjusted", "unadjusted"]
 _RANK = {Decision.ROLL_OUT: 2, Decision.DISCUSS: 1, Decision.DO_NOT_ROLL_OUT: 0}
 
 
@@ -49,8 +49,9 @@ def decide(
         Every check of the run.
     spec : StudySpec
         The study as declared.
-    evidence : {"randomised", "adjusted"}
-        Only randomised evidence may say roll out.
+    evidence : {"randomised", "adjusted", "unadjusted"}
+        Only randomised evidence may say roll out; past data that nothing was adjusted for are
+        at most discussed.
     fresh : bool
         Whether the newest data are recent enough for the study.
     as_of : date or None
@@ -200,7 +201,7 @@ def _settled(
 ) -> _Draft:
     arm_looked = several and best.decision is not Decision.DO_NOT_ROLL_OUT
     place_looked = bool(best.place.exclude)
-    past = evidence == "adjusted"
+    past = evidence != "randomised"
     reasons = [
         *arm_reasons(best.case, best.decision, spec, better_in=best.better),
         *([wording.nowhere_reason()] if best.place.nowhere else []),
@@ -215,7 +216,9 @@ def _settled(
         hidden = wording.would_change_hidden_cause(spec.treatment.column, metric_name(spec.primary))
         change = (wording.would_change_test(), hidden, *change)
     return _Draft(
-        decision=from_past_data(best.decision) if past else best.decision,
+        decision=from_past_data(best.decision, adjusted=evidence == "adjusted")
+        if past
+        else best.decision,
         arm=best.case.arm,
         where=wording.place_words(best.place.exclude),
         clearest=best.clearest,

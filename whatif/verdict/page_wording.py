@@ -127,9 +127,13 @@ def effect_sentence(amount: Amount, *, before: str, after: str, relative: str) -
 
 
 def evidence_badge(design_kind: str) -> str:
-    """Return what kind of evidence a design gives, as the strip shows it."""
-    randomised = design_kind in {"experiment", "encouragement"}
-    return "Randomised test" if randomised else "Adjusted from past data"
+    """Return what kind of evidence a design gives, as the strip shows it.
+
+    ``"unadjusted"`` stands for past data in which nothing was adjusted for.
+    """
+    if design_kind in {"experiment", "encouragement"}:
+        return "Randomised test"
+    return "Past data, not adjusted" if design_kind == "unadjusted" else "Adjusted from past data"
 
 
 def evidence_note(design_kind: str, *, intact: bool) -> str:
@@ -141,9 +145,14 @@ def evidence_note(design_kind: str, *, intact: bool) -> str:
         )
     if evidence_badge(design_kind) == "Randomised test":
         return "Chance decided who got what, so the groups differ only by what they were shown."
+    if design_kind == "unadjusted":
+        return (
+            "Nobody was assigned by chance and nothing was adjusted for: the groups may differ by "
+            "much more than by what they were shown."
+        )
     return (
-        "Nobody was assigned by chance. The groups were made comparable on the columns listed "
-        "below; what was not measured may still separate them."
+        "Nobody was assigned by chance. The groups were made comparable on the columns listed in "
+        "the appendix; what was not measured may still separate them."
     )
 
 
@@ -178,12 +187,14 @@ def status_words(status: Status) -> str:
 
 
 def checks_count(checks: tuple[CheckResult, ...]) -> str:
-    """Return how many of the checks that apply held."""
+    """Return how many of the checks that apply held, and how many could not run."""
     applicable = [c for c in checks if c.status is not Status.NOT_APPLICABLE]
     held = sum(c.status is Status.HELD for c in applicable)
+    silent = sum(c.status is Status.DID_NOT_RUN for c in applicable)
     if not applicable:
         return "no check applies"
-    return f"{held} of {len(applicable)} checks held"
+    ran = f"{held} of {len(applicable) - silent} checks held"
+    return f"{ran}, {silent} not run" if silent else ran
 
 
 def checks_sentence(checks: tuple[CheckResult, ...]) -> str:
@@ -194,7 +205,7 @@ def checks_sentence(checks: tuple[CheckResult, ...]) -> str:
     if broke:
         parts.append(f"{broke} broke")
     if silent:
-        parts.append(f"{silent} did not run, which is not the same as held")
+        parts.append("not run is not the same as held")
     sentence = "; ".join(parts) + "."
     return sentence[0].upper() + sentence[1:]
 
@@ -257,7 +268,11 @@ def estimand_sentence(*, outcomes: str, arms: str, control: str, unit: str) -> s
 def adjustment_sentence(adjustment: tuple[str, ...], source: str) -> str:
     """Return what was adjusted for, and on whose word."""
     if not adjustment:
-        return "Nothing has to be adjusted for."
+        return (
+            "Nothing was adjusted for."
+            if source == "covariates"
+            else "Nothing has to be adjusted for."
+        )
     columns = ", ".join(adjustment)
     reason = {
         "graph": "as the graph asks",

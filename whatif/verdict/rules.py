@@ -60,12 +60,16 @@ def decide_arm(
     return Decision.DISCUSS
 
 
-def from_past_data(decision: Decision) -> Decision:
+def from_past_data(decision: Decision, *, adjusted: bool = True) -> Decision:
     """Return the most that evidence short of a randomised test can say.
+
+    A plain comparison, with nothing adjusted for, settles nothing either way.
 
     Examples
     --------
     >>> from_past_data(Decision.ROLL_OUT).value
     'worth_testing'
     """
+    if not adjusted:
+        return Decision.DISCUSS
     return _PAST_DATA.get(decision, decision)

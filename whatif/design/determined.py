@@ -1,0 +1,59 @@
+"""The founding trap: arms that another column decides cannot be told apart from that column."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from whatif.base.arrays import Ints
+from whatif.base.errors import NotIdentifiedError, Problem
+from whatif.design.record import Design
+
+_LEAST_ROWS_PER_LEVEL = 20
+
+
+def refuse_determined_arms(design: Design, *, treatment: str, time: str | None) -> None:
+    """Refuse a study whose arms are a function of a column that was settled before them.
+
+    *Mobile folds, desktop shows* compares devices, not presentations: no row tells what either
+    device would have done under the other presentation.
+
+    Parameters
+    ----------
+    design : Design
+        Arrays of the study; every pre-treatment column is looked at.
+    treatment : str
+        The treatment column, for the message.
+    time : str or None
+        The time column; a change of everyone on one day is another design.
+
+    Raises
+    ------
+    NotIdentifiedError
+        Naming the column and the designs that could answer.
+    """
+    names = [str(name) for name in design.columns if name != time]
+    deciding = [name for name in names if _decides(design.columns[name], design.arm)]
+    if not deciding:
+        return
+    named = ", ".join(repr(name) for name in deciding)
+    raise NotIdentifiedError(
+        Problem(
+            what=f"{treatment!r} follows from {named}: every value there goes with one arm only.",
+            why=f"comparing the arms would compare {named} instead; no unit shows what the other "
+            "arm would have done.",
+            fix="draw the arms by chance within each value (an experiment); or use a change over "
+            "time that reached some units earlier than others (staged rollout), or a threshold at "
+            "which the arm switches (breakpoint).",
+        )
+    )
+
+
+def _decides(column: pd.Series, arm: Ints) -> bool:
+    level = pd.factorize(column, use_na_sentinel=False)[0]
+    levels = int(level.max()) + 1
+    if levels < 2 or level.size < _LEAST_ROWS_PER_LEVEL * levels:  # noqa: PLR2004
+        return False
+    width = int(arm.max()) + 1
+    seen = np.bincount(level * width + arm, minlength=levels * width).reshape(levels, width) > 0
+    return bool((seen.sum(axis=1) == 1).all())

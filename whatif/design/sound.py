@@ -1,0 +1,108 @@
+"""What would make a design meaningless, refused, and what a reader must know, said."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from whatif.base.arrays import Bools, Floats, Ints
+from whatif.base.errors import DataError, Notice, Problem
+from whatif.contract.spec import RatioSpec, StudySpec
+
+
+def repeats(codes: Ints) -> bool:
+    """Return whether dense codes 0 … C − 1 name some group twice."""
+    return int(codes.max(initial=-1)) + 1 < codes.size
+
+
+def require_units(arm: Ints, arms: tuple[str, ...]) -> None:
+    """Refuse an arm with fewer than two units that have every outcome."""
+    counts = np.bincount(arm, minlength=len(arms))
+    short = [label for label, count in zip(arms, counts, strict=True) if count < 2]  # noqa: PLR2004
+    if short:
+        raise DataError(
+            Problem(
+                what=f"Arms with fewer than two units that have every outcome: {short}.",
+                why="there is nothing to compare.",
+                fix="check the outcome columns and the treatment column of these rows.",
+            )
+        )
+
+
+def require_whole(spec: StudySpec, assigned: Ints, cluster: Ints) -> None:
+    """Refuse clusters that cut a unit of assignment into pieces."""
+    if spec.design.kind != "experiment" or not repeats(assigned):
+        return
+    first = np.full(int(assigned.max()) + 1, -1, dtype=np.int64)
+    first[assigned[::-1]] = cluster[::-1]
+    split = np.unique(assigned[cluster != first[assigned]]).size
+    if split:
+        raise DataError(
+            Problem(
+                what=f"{split:,} of {first.size:,} units of assignment ({spec.assigned}) lie in "
+                f"several clusters ({spec.cluster}).",
+                why=f"errors would ignore that every {spec.assigned} was assigned as a whole, and "
+                "look surer than they are.",
+                fix=f"declare `cluster: {spec.assigned}`, or a column that groups them.",
+            )
+        )
+
+
+def require_variation(spec: StudySpec, values: Floats) -> None:
+    """Refuse a primary outcome that is constant once units without outcomes are set aside."""
+    primary = spec.primary
+    names = [outcome.column for outcome in spec.outcomes]
+    decisive = (
+        (primary.numerator, primary.denominator)
+        if isinstance(primary, RatioSpec)
+        else (primary.column,)
+    )
+    problems = [
+        Problem(
+            what=f"Outcome {name!r} is {values[0, k]:g} for every unit that has all outcomes.",
+            why="a constant cannot differ between arms, so the question has no answer.",
+            fix="if an outcome is missing because nothing happened, write 0; else check "
+            "the column.",
+        )
+        for k, name in enumerate(names)
+        if name in decisive and (values[:, k] == values[0, k]).all()
+    ]
+    if problems:
+        raise DataError(*problems)
+
+
+def later_notice(spec: StudySpec, assigned: Ints) -> tuple[Notice, ...]:
+    """Say so when several rows follow from one assignment and are not added up."""
+    if spec.window is not None or spec.assigned is None or not repeats(assigned):
+        return ()
+    several = int((np.bincount(assigned) > 1).sum())
+    row = spec.unit or "row"
+    problem = Problem(
+        what=f"{several:,} of {int(assigned.max()) + 1:,} units of assignment ({spec.assigned}) "
+        f"have several rows, and numbers are per {row}.",
+        why="rows after the first may be consequences of the arm: how many there are, and their "
+        "covariates and segments, can differ by arm, so the numbers describe rows that happened "
+        f"and not what the arm does to each {spec.assigned}.",
+        fix=f"for an effect per {spec.assigned}, set `unit: {spec.assigned}` and a `window`, e.g. "
+        "`window: 28d`.",
+    )
+    return (Notice(code="later_sessions", problem=problem),)
+
+
+def missing_notice(
+    arm: Ints, arms: tuple[str, ...], missing: Bools, outcomes: tuple[str, ...]
+) -> tuple[Notice, ...]:
+    """Count the units that are set aside for a missing outcome."""
+    kept = np.asarray(~missing.any(axis=1))
+    if kept.all():
+        return ()
+    by_arm = ", ".join(f"{label} {int((~kept[arm == a]).sum()):,}" for a, label in enumerate(arms))
+    columns = [
+        name for name, gone in zip(outcomes, np.asarray(missing.any(axis=0)), strict=True) if gone
+    ]
+    problem = Problem(
+        what=f"{int((~kept).sum()):,} of {kept.size:,} units lack an outcome "
+        f"({', '.join(columns)}) and are set aside: {by_arm}.",
+        why="if the arms lose units for different reasons, the rest are not comparable.",
+        fix="find out why they are missing; if missing means nothing happened, fill in 0.",
+    )
+    return (Notice(code="missing_outcome", problem=problem),)
