@@ -172,6 +172,19 @@ def test_a_device_is_not_a_presentation(tmp_path: Path) -> None:
     assert "'arm' follows from 'region'" in done.err
 
 
+def test_a_contract_of_other_data_exits_3(tmp_path: Path) -> None:
+    done = _run(tmp_path, data={"source": "log.csv", "contract": "hillstrom.v1"})
+    assert done.code == 3, done.err
+    assert "promises none of the study's columns" in done.err
+
+
+def test_one_typo_is_one_problem(tmp_path: Path) -> None:
+    done = _run(tmp_path, outcomes=[{"column": "converted", "maters_from": 0.01}])
+    assert done.code == 2
+    assert "1 problem\n" in done.err
+    assert "matters_from" in done.err
+
+
 def _answer(done: Outcome) -> dict[str, list[dict[str, str]]]:
     assert done.code == 0, done.err
     found: dict[str, list[dict[str, str]]] = json.loads(done.out)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-import pytest
 import yaml
 
-from whatif.base.errors import UsageError
 from whatif.contract.draft import draft_study
 from whatif.contract.study_file import study_from_mapping
 
@@ -37,7 +35,9 @@ def test_a_draft_guesses_ids_arms_and_outcomes(tmp_path: Path) -> None:
     assert spec.design.kind == "observational"
 
 
-def test_columns_without_a_treatment_are_refused(tmp_path: Path) -> None:
-    pd.DataFrame({"x": [1, 2], "spend": [1.0, 2.0]}).to_csv(tmp_path / "log.csv", index=False)
-    with pytest.raises(UsageError, match="No treatment column was recognised among x, spend"):
-        draft_study("log.csv", base=tmp_path, name="s")
+def test_what_is_not_recognised_is_left_for_a_person(tmp_path: Path) -> None:
+    pd.DataFrame({"x": [1, 2], "y": ["a", "b"]}).to_csv(tmp_path / "log.csv", index=False)
+    text = draft_study("log.csv", base=tmp_path, name="s")
+    assert "column: CHANGE_ME" in text
+    assert "columns with few levels: x, y" in text
+    study_from_mapping(yaml.safe_load(text))

@@ -54,7 +54,7 @@ class NuisanceQuality:
     arm : str
         Arm the model was fitted in; ``"all"`` for the propensity.
     chosen : str
-        Learner with the smallest out-of-fold loss.
+        Learner, or blend of two, with the smallest out-of-fold loss.
     loss_name : str
         ``"log loss"`` or ``"squared error"``.
     losses : tuple of (str, float)

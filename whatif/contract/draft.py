@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from whatif.base.errors import Problem, UsageError
 from whatif.contract.arrow_tables import to_frame
 from whatif.contract.sources import read_source
 
@@ -16,11 +15,12 @@ _CONTROLS = ("control", "off", "none", "no", "folded", "false", "0", "a")
 _CUSTOMERS = ("customer", "user", "visitor", "account", "client", "member_id")
 _OUTCOMES = ("conver", "order", "visit", "click", "purchase", "buy", "spend", "cost", "revenue")
 _MOST_ARMS = 10
+_UNKNOWN = "CHANGE_ME"
 _Fits = Callable[[pd.Series], bool]
 
 
 def draft_study(source: str, *, base: Path, name: str) -> str:
-    """Return a study file as text, every guess marked for a person to check.
+    """Return a study file as text, for a person to check; what was not found says CHANGE_ME.
 
     Parameters
     ----------
@@ -33,32 +33,18 @@ def draft_study(source: str, *, base: Path, name: str) -> str:
 
     Raises
     ------
-    UsageError
-        If no column looks like a treatment or an outcome.
     DataError
         If the source is missing, empty or unreadable.
     """
     frame = to_frame(read_source(source, base, None).table)
     treatment = _first(frame, _TREATMENTS, lambda c: 1 < c.nunique() <= _MOST_ARMS)
     outcomes = [c for c in _named(frame, _OUTCOMES) if _is_number(frame[c]) and c != treatment]
-    if treatment is None or not outcomes:
-        raise UsageError(
-            Problem(
-                what=f"No {'treatment' if treatment is None else 'outcome'} column was recognised "
-                f"among {', '.join(map(str, frame.columns))}.",
-                why="a study compares arms of one column on the values of another.",
-                fix="copy reports/mobile-expanded-options/study.yaml and name your columns.",
-            )
-        )
     return "\n".join(_lines(frame, source, name, treatment, outcomes)) + "\n"
 
 
 def _lines(
-    frame: pd.DataFrame, source: str, name: str, treatment: str, outcomes: list[str]
+    frame: pd.DataFrame, source: str, name: str, treatment: str | None, outcomes: list[str]
 ) -> list[str]:
-    levels = sorted(map(str, frame[treatment].dropna().unique()))
-    control = next((v for c in _CONTROLS for v in levels if v.lower().startswith(c)), levels[0])
-    arms = [level for level in levels if level != control]
     ids = [c for c in frame if frame[c].is_unique and not pd.api.types.is_float_dtype(frame[c])]
     customer = _first(frame, _CUSTOMERS, lambda c: not c.is_unique)
     moments = [c for c in frame if pd.api.types.is_datetime64_any_dtype(frame[c])]
@@ -70,18 +56,35 @@ def _lines(
         *([f"unit: {_quoted(ids[0])}"] if ids else []),
         *([f"cluster: {_quoted(customer)}"] if customer else []),
         *([f"time: {_quoted(moments[0])}"] if moments else []),
-        f"treatment: {{column: {_quoted(treatment)}, control: {_quoted(control)}, "
-        f"arms: [{', '.join(map(_quoted, arms))}]}}",
+        _treatment(frame, treatment),
         "design: {kind: observational}                    # experiment, if chance drew the arms",
         "outcomes:",
         *(
             f"  - {{column: {_quoted(c)}, better: {'lower' if 'cost' in c.lower() else 'higher'}}}"
-            for c in outcomes
+            for c in outcomes or [f"{_UNKNOWN}_OUTCOME"]
         ),
         "covariates: []                                   # columns settled before the treatment",
         "segments: []                                     # cuts settled before the treatment",
+        *(
+            ["freshness: 7d                                   # older data are out of date"]
+            if moments
+            else []
+        ),
         f"# columns: {', '.join(map(str, frame.columns))}",
     ]
+
+
+def _treatment(frame: pd.DataFrame, treatment: str | None) -> str:
+    if treatment is None:
+        few = [str(c) for c in frame if 1 < frame[c].nunique() <= _MOST_ARMS]
+        hint = f"  # columns with few levels: {', '.join(few) or 'none'}"
+        return f"treatment: {{column: {_UNKNOWN}, control: {_UNKNOWN}}}{hint}"
+    levels = sorted(map(str, frame[treatment].dropna().unique()))
+    control = next((v for c in _CONTROLS for v in levels if v.lower().startswith(c)), levels[0])
+    arms = ", ".join(_quoted(level) for level in levels if level != control)
+    return (
+        f"treatment: {{column: {_quoted(treatment)}, control: {_quoted(control)}, arms: [{arms}]}}"
+    )
 
 
 def _named(frame: pd.DataFrame, words: tuple[str, ...]) -> list[str]:

@@ -13,7 +13,12 @@ from whatif.contract.arrow_tables import to_frame
 from whatif.contract.schemas import DataSchema, load_schema
 from whatif.contract.sources import SourceTable, frame_source, read_source
 from whatif.contract.spec import ColumnProbability, PhaseProbability, StudySpec
-from whatif.contract.validate import check_contract, no_contract_notice, recorded_types
+from whatif.contract.validate import (
+    check_contract,
+    no_contract_notice,
+    outside_notice,
+    recorded_types,
+)
 from whatif.contract.where import columns_of, parse_where
 
 
@@ -116,6 +121,7 @@ def read_rows(
 
 def _checked(spec: StudySpec, schema: DataSchema | None, read: SourceTable) -> RawRows:
     rows = to_frame(read.table)
+    notices = (no_contract_notice(rows),) if schema is None else outside_notice(rows, schema)
     if schema is not None:
         check_contract(rows, schema, unit=spec.unit)
     return RawRows(
@@ -124,7 +130,7 @@ def _checked(spec: StudySpec, schema: DataSchema | None, read: SourceTable) -> R
         types=recorded_types(rows),
         fingerprint=read.fingerprint,
         source=read.shown,
-        notices=(no_contract_notice(rows),) if schema is None else (),
+        notices=notices,
     )
 
 

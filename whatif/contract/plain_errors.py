@@ -68,8 +68,11 @@ def findings(error: ValidationError, model: type[BaseModel]) -> list[Finding]:
         The outermost block; its fields supply the did-you-mean.
     """
     out: dict[Path, Finding] = {}
-    for detail in error.errors(include_url=False):
-        path = tuple(detail["loc"])
+    details = error.errors(include_url=False)
+    places = [tuple(detail["loc"]) for detail in details]
+    for detail, path in zip(details, places, strict=True):
+        if detail["type"] == "too_short" and any(p[: len(path)] == path != p for p in places):
+            continue  # its items were refused one by one, which is why it looks short
         union = _union_place(path)
         at = path if union is None else path[: len(union)]
         if at in out:

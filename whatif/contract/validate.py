@@ -93,6 +93,34 @@ def no_contract_notice(frame: pd.DataFrame) -> Notice:
     )
 
 
+def outside_notice(frame: pd.DataFrame, schema: DataSchema) -> tuple[Notice, ...]:
+    """Name the columns of the study that its contract does not promise.
+
+    Raises
+    ------
+    DataError
+        If the contract promises none of them: it belongs to other data.
+    """
+    outside = [str(name) for name in frame.columns if name not in schema.columns]
+    if not outside:
+        return ()
+    named = ", ".join(map(repr, outside))
+    if len(outside) == frame.shape[1]:
+        raise DataError(
+            Problem(
+                what=f"The contract {schema.name} promises none of the study's columns: {named}.",
+                why="it belongs to other data, so nothing was checked.",
+                fix="name the contract of these data, or leave `data.contract` out.",
+            )
+        )
+    problem = Problem(
+        what=f"The contract {schema.name} says nothing about {named}.",
+        why="a changed column, unit or level there would go unnoticed.",
+        fix=f"add them to data_schemas/{schema.name}.yaml.",
+    )
+    return (Notice(code="outside_contract", problem=problem),)
+
+
 def recorded_types(frame: pd.DataFrame) -> tuple[tuple[str, str], ...]:
     """Return (column, type) for the manifest, in the words that schemas use.
 

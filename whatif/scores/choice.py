@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 
 from whatif.base.arrays import Floats, Ints
@@ -32,15 +36,16 @@ def squared_error(y: Floats, predicted: Floats) -> float:
 def choose(
     design: Design, candidates: tuple[Candidate, ...]
 ) -> tuple[dict[tuple[str, int], Candidate], tuple[NuisanceQuality, ...]]:
-    """Keep, for each nuisance, the learner with the smallest out-of-fold loss.
+    """Keep, for each nuisance, the learner or blend of two with the smallest out-of-fold loss.
 
-    With few candidates the choice may use all out-of-fold losses (van der Laan, Polley & Hubbard
-    2007, "Super Learner", section 3): the one stated exception to cluster-free folds.
+    Weights of a blend are tenths. With few candidates the choice may use all out-of-fold losses
+    (van der Laan, Polley & Hubbard 2007, "Super Learner", section 3): the one stated exception to
+    cluster-free folds.
 
     Returns
     -------
     chosen : dict
-        From (target, arm) to the chosen candidate; the propensity's arm is −1.
+        From (target, arm) to what is used; the propensity's arm is −1.
     quality : tuple of NuisanceQuality
         One row per nuisance, with every learner's loss and a constant's.
     """
@@ -50,43 +55,62 @@ def choose(
     chosen: dict[tuple[str, int], Candidate] = {}
     quality: list[NuisanceQuality] = []
     for (target, arm), group in sorted(groups.items()):
-        losses = [_loss(design, c.target, c.arm, c.predicted) for c in group]
-        best = int(np.argmin(losses))
-        constant = _loss(design, target, arm, _constant(design, target, arm))
-        chosen[target, arm] = group[best]
+        losses = [_loss(design, c) for c in group]
+        best, least = group[int(np.argmin(losses))], min(losses)
+        for blend in _blends(group):
+            loss = _loss(design, blend)
+            if loss < least:
+                best, least = blend, loss
+        constant = _loss(design, _constant(design, target, arm))
+        shown = [*((c.learner, loss) for c, loss in zip(group, losses, strict=True))]
+        if all(best is not candidate for candidate in group):
+            shown.append(("blend", least))
+        chosen[target, arm] = best
         quality.append(
             NuisanceQuality(
                 target=target,
                 arm="all" if arm < 0 else design.arms[arm],
-                chosen=group[best].learner,
+                chosen=best.learner,
                 loss_name="log loss" if _is_label(design, target) else "squared error",
-                losses=(
-                    *((c.learner, loss) for c, loss in zip(group, losses, strict=True)),
-                    ("constant", constant),
-                ),
-                gain=1 - losses[best] / constant if constant > 0 else 0.0,
+                losses=(*shown, ("constant", constant)),
+                gain=1 - least / constant if constant > 0 else 0.0,
             )
         )
     return chosen, tuple(quality)
+
+
+def _blends(group: list[Candidate]) -> Iterator[Candidate]:
+    """Yield every mixture of two learners in tenths; nothing for one learner."""
+    for one, other in pairwise(group):
+        for tenth in range(1, 10):
+            weight = tenth / 10
+            yield replace(
+                one,
+                learner=f"{10 * tenth} % {one.learner}, {100 - 10 * tenth} % {other.learner}",
+                predicted=weight * one.predicted + (1 - weight) * other.predicted,
+            )
 
 
 def _is_label(design: Design, target: str) -> bool:
     return target == PROPENSITY or design.kinds[design.outcomes.index(target)] == "binary"
 
 
-def _loss(design: Design, target: str, arm: int, predicted: Floats) -> float:
-    if target == PROPENSITY:
-        return log_loss(design.arm, predicted)
-    rows = design.arm == arm
-    y, guess = design.y[rows, design.outcomes.index(target)], predicted[rows]
-    if _is_label(design, target):
+def _loss(design: Design, candidate: Candidate) -> float:
+    if candidate.target == PROPENSITY:
+        return log_loss(design.arm, candidate.predicted)
+    rows = design.arm == candidate.arm
+    y = design.y[rows, design.outcomes.index(candidate.target)]
+    guess = candidate.predicted[rows]
+    if _is_label(design, candidate.target):
         return log_loss(y.astype(np.int64), np.column_stack([1 - guess, guess]))
     return squared_error(y, guess)
 
 
-def _constant(design: Design, target: str, arm: int) -> Floats:
+def _constant(design: Design, target: str, arm: int) -> Candidate:
     if target == PROPENSITY:
         shares = np.bincount(design.arm, minlength=len(design.arms)) / design.n
-        return np.broadcast_to(shares, (design.n, shares.size))
-    mean = design.y[design.arm == arm, design.outcomes.index(target)].mean()
-    return np.full(design.n, mean)
+        predicted = np.broadcast_to(shares, (design.n, shares.size))
+    else:
+        mean = design.y[design.arm == arm, design.outcomes.index(target)].mean()
+        predicted = np.full(design.n, mean)
+    return Candidate(learner="constant", target=target, arm=arm, predicted=predicted)

@@ -316,7 +316,7 @@ def would_change_smaller_matters(name: str) -> str:
 def would_change_later_run(name: str, *, guarded: bool) -> str:
     """Name later data that no longer support the decision."""
     tail = ", or with a guardrail outside its limit" if guarded else ""
-    return f"A later run in which {plain(name)} no longer reads the same{tail}."
+    return f"A later run that no longer shows this for {plain(name)}{tail}."
 
 
 def would_change_test() -> str:
