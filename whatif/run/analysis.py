@@ -117,9 +117,8 @@ def prepare(
         frame=frame,
         adjustment=estimand.adjustment,
     )
-    if set(estimand.adjustment) - set(
-        data.covariates
-    ):  # a column without any value adjusts nothing
+    if not set(estimand.adjustment) <= set(data.covariates):
+        # A column without any value adjusts for nothing: is the rest enough?
         usable = spec.model_copy(update={"covariates": data.covariates})
         estimand = identify(usable, base=base, columns=measured)
     design = design_of(spec, data)
