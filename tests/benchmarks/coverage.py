@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from whatif.base.versions import package_versions
 from whatif.contract.spec import StudySpec
@@ -183,6 +184,21 @@ def coverage_table(draws: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def chance_sentence(cells: int, replications: int) -> str:
+    """Say how often intervals that are sound would still show a cell below .92.
+
+    Examples
+    --------
+    >>> chance_sentence(54, 400)[:52]
+    'An interval that covers .945 shows less than .92 in '
+    """
+    below = float(stats.binom.cdf(int(np.ceil(0.92 * replications)) - 1, replications, 0.945))
+    return (
+        f"An interval that covers .945 shows less than .92 in {below:.1%} of such tables; among "
+        f"{cells} cells, were they independent, at least one does in {1 - (1 - below) ** cells:.0%}."
+    )
+
+
 def _markdown(frame: pd.DataFrame) -> str:
     shown = frame.reset_index()
     head = "| " + " | ".join(map(str, shown.columns)) + " |"
@@ -218,6 +234,7 @@ def main() -> None:
             "Made by `make coverage`. Truth: population values from an independent draw of 10⁷ "
             "sessions.",
             worst,
+            chance_sentence(len(cover), options.small),
             f"## Bias: {options.large} seeds of 200,000 sessions",
             _markdown(bias),
             f"## Coverage: {options.small} seeds of 20,000 sessions",
