@@ -193,9 +193,10 @@ def chance_sentence(cells: int, replications: int) -> str:
     'An interval that covers .945 shows less than .92 in '
     """
     below = float(stats.binom.cdf(int(np.ceil(0.92 * replications)) - 1, replications, 0.945))
+    any_below = 1 - (1 - below) ** cells
     return (
         f"An interval that covers .945 shows less than .92 in {below:.1%} of such tables; among "
-        f"{cells} cells, were they independent, at least one does in {1 - (1 - below) ** cells:.0%}."
+        f"{cells} cells, were they independent, at least one does in {any_below:.0%}."
     )
 
 
