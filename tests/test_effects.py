@@ -14,9 +14,10 @@ from scipy import stats
 
 from tests import builders
 from whatif.base.arrays import Floats, Ints
+from whatif.contract.segments import MISSING
 from whatif.contract.spec import StudySpec
 from whatif.effects.bands import sup_t, t_critical
-from whatif.effects.cells import MISSING, cut
+from whatif.effects.cells import cut
 from whatif.effects.contrasts import contrast
 from whatif.effects.heterogeneity import equality_test
 from whatif.effects.joint import Joint, joint

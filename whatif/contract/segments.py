@@ -11,7 +11,7 @@ from whatif.contract.spec import StudySpec
 
 MOST_LEVELS = 50
 MOST_CELLS = 400
-_MISSING = "(missing)"
+MISSING = "(missing)"
 
 
 def segment_problems(spec: StudySpec, frame: pd.DataFrame) -> Iterator[Problem]:
@@ -33,9 +33,9 @@ def segment_problems(spec: StudySpec, frame: pd.DataFrame) -> Iterator[Problem]:
         if levels > MOST_LEVELS:
             wide.add(name)
             yield _too_many(name, levels)
-        if column.hasnans and (column.astype("str") == _MISSING).any():
+        if column.hasnans and (column.astype("str") == MISSING).any():
             yield Problem(
-                what=f"Segment column {name!r} has a level called {_MISSING!r} beside rows without "
+                what=f"Segment column {name!r} has a level called {MISSING!r} beside rows without "
                 "a value.",
                 why="pages call rows without a value by that name, so two segments would share it.",
                 fix="rename the level, or leave its rows without a value.",

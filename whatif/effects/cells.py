@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from whatif.base.arrays import Ints
+from whatif.contract.segments import MISSING
 from whatif.effects.rows import Level, Segment
-
-MISSING = "(missing)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

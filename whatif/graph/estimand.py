@@ -36,3 +36,8 @@ class Estimand:
     source: Literal["graph", "covariates", "randomised"]
     edges: tuple[tuple[str, str], ...]
     hidden: tuple[str, ...]
+
+    @property
+    def unadjusted(self) -> bool:
+        """Whether past data are compared as they are: nothing randomised, nothing adjusted for."""
+        return self.source == "covariates" and not self.adjustment

@@ -177,8 +177,7 @@ def _worst(checks: tuple[CheckResult, ...]) -> str:
 
 
 def _evidence(report: Report) -> str:
-    plain = report.estimand.source == "covariates" and not report.estimand.adjustment
-    return "unadjusted" if plain else report.design_kind
+    return "unadjusted" if report.estimand.unadjusted else report.design_kind
 
 
 def _verdict(report: Report, by_name: dict[str, Measure]) -> VerdictView:

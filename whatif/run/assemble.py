@@ -136,8 +136,7 @@ def assemble(
 def _evidence(prepared: Prepared) -> Evidence:
     if prepared.design.kind == "experiment":
         return "randomised"
-    plain = prepared.estimand.source == "covariates" and not prepared.estimand.adjustment
-    return "unadjusted" if plain else "adjusted"
+    return "unadjusted" if prepared.estimand.unadjusted else "adjusted"
 
 
 def _money(prepared: Prepared, means: Joint, units: int) -> dict[str, Money]:

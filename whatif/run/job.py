@@ -110,9 +110,8 @@ def run_study(path: Path, *, options: RunOptions, target: Target, stage: Stage =
         unchanged = not options.force and is_intact(folder, FILES)
         files = {} if unchanged else files_of(analyse(prepared, options, stage=stage))
         written = write_run(target.out, spec.study, prepared.run_id, files, rebuild=options.force)
-        page = written.path / "report.html"
+        page, entry = written.path / "report.html", _entry(written.path)
         if target.publish:
-            entry = _entry(written.path)
             waits = spec.review.required
             page = publish_run(written.path, target.site, entry, awaiting_review=waits).page
     answer = (written.path / "answer.json").read_text(encoding="utf-8")
@@ -124,7 +123,7 @@ def run_study(path: Path, *, options: RunOptions, target: Target, stage: Stage =
         answer=answer,
         text="\n".join([*lines, f"Page: {page}"]),
         warnings=tuple(_warning(notice) for notice in json.loads(answer)["notices"]),
-        withheld=_entry(written.path).decision is Decision.CANNOT_BE_TRUSTED,
+        withheld=entry.decision is Decision.CANNOT_BE_TRUSTED,
         unchanged=unchanged,
     )
 

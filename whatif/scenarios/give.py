@@ -10,9 +10,8 @@ from whatif.base.arrays import Bools, Floats
 from whatif.base.errors import Problem, UsageError
 from whatif.effects.bands import t_critical
 from whatif.effects.contrasts import Metric
+from whatif.effects.table import LEAST_ARM_CLUSTERS_FOR_INTERVAL
 from whatif.scores.record import Scores
-
-LEAST_CLUSTERS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +92,9 @@ def give_arm(
     _require_both_arms(scores, arm, chosen, where)
     scenario = np.where(chosen[:, None], scores.gamma[:, arm], scores.gamma[:, 0])
     clusters = _clusters(scores, arm)
-    critical = t_critical(level, clusters - 1) if clusters >= LEAST_CLUSTERS else None
+    critical = (
+        t_critical(level, clusters - 1) if clusters >= LEAST_ARM_CLUSTERS_FOR_INTERVAL else None
+    )
     effects = tuple(_effect(scores, scenario, metric, critical) for metric in metrics)
     return ScenarioAnswer(give=give, where=where, n=int(chosen.sum()), effects=effects)
 
