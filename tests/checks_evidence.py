@@ -111,6 +111,7 @@ def evidence_of(
         outcomes=tuple(f"y{k}" if k else "y" for k in range(gone.shape[1])),
         kinds=("amount",) * gone.shape[1],
         y=np.repeat(w.y, gone.shape[1], axis=1),
+        weight=np.ones(len(w.y)),
         features=features
         or Features(
             names=names,
@@ -200,18 +201,21 @@ def scores_of(design: Design) -> Scores:
         arms=design.arms,
         outcomes=design.outcomes,
         gamma=gamma_of(design),
+        mass=np.ones(design.n),
         propensity=np.asarray(chances_of(design)),
         arm=design.arm,
         y=design.y,
         cluster=design.cluster,
         fold=design.fold,
         weight=np.ones(design.n),
+        target="ate",
         unit=design.unit,
         columns=design.columns,
         clusters_assigned=design.clusters_assigned,
         quality=(),
         overlap=(),
         population=design.population,
+        repeats=gamma_of(design).mean(axis=0, keepdims=True),
         key="test",
     )
 

@@ -46,6 +46,7 @@ def design(n: int = 600, *, arms: int = 2, seed: int = 0) -> Design:
         outcomes=("sale", "cost"),
         kinds=("amount", "cost"),
         y=y,
+        weight=np.ones(len(y)),
         features=Features(
             names=("x1", "x2"), values=x.astype(np.float32), categorical=np.zeros(2, dtype=bool)
         ),

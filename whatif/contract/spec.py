@@ -184,11 +184,15 @@ class StudySpec(_Block):
     ratios: tuple[RatioSpec, ...] = ()
     covariates: tuple[Name, ...] | None = None  # None: from the graph, else none
     segments: tuple[Dimension, ...] = ()
+    exploratory: tuple[Dimension, ...] = ()  # cuts made after looking
     graph: str | None = None
     estimators: tuple[Name, ...] = ("aipw",)
     value: ValueSpec | None = None
-    target: Literal["ate"] = "ate"
+    target: Literal["ate", "att", "overlap"] = "ate"
+    weights: Name | None = None  # a column of positive sampling weights
     overlap: OverlapSpec = OverlapSpec()
+    learners: Annotated[tuple[Name, ...], Field(min_length=1)] = ("glm", "boosting")
+    repetitions: Annotated[int, Field(ge=1, le=100)] = 1  # of the folds; scores are averaged
     decision: DecisionSpec = DecisionSpec()
     rollout_if: Literal["better", "not_worse"] = "better"
     schedule: ScheduleSpec | None = None

@@ -95,6 +95,7 @@ def build_design(rows: Rows, spec: StudySpec, *, notices: tuple[Notice, ...] = (
         outcomes=outcomes,
         kinds=rows.kinds,
         y=values,
+        weight=np.ones(len(frame)),
         features=features,
         columns=frame[_pre_treatment(spec, names)],
         unit=_ids(frame, spec.unit),

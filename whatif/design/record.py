@@ -105,6 +105,8 @@ class Design:
         Outcome columns and their kinds (``"binary"``, ``"cost"``, …).
     y : ndarray of float64, shape (n, K)
         Observed outcomes.
+    weight : ndarray of float64, shape (n,)
+        Positive sampling weights; all ones when the study names none.
     features : Features
         Covariates, read by learners.
     columns : DataFrame, n rows
@@ -132,6 +134,7 @@ class Design:
     outcomes: tuple[str, ...]
     kinds: tuple[str, ...]
     y: Floats
+    weight: Floats
     features: Features
     columns: pd.DataFrame
     unit: pd.Series
@@ -155,6 +158,7 @@ class Design:
             known=None if self.known is None else self.known[rows],
             phase=self.phase[rows],
             y=self.y[rows],
+            weight=self.weight[rows],
             features=self.features.take(rows),
             columns=self.columns.iloc[rows],
             unit=self.unit.iloc[rows],

@@ -80,8 +80,9 @@ class Joint:
 def joint(scores: Scores, cells: Cells) -> Joint:
     """Average the scores in every cell and sum influence values within clusters.
 
+    ``θ_s = Σ w Γ / Σ w μ`` over the cell, with w the weight and μ the mass of a unit, and
     ``Σ = C/(C−1) · Σ_c ψ_c ψ_cᵀ / n²`` with ψ_c the sum over cluster c of
-    ``1{i∈s}/p_s · (Γ[i] − θ_s)``. Rows are read in blocks of whole clusters, so memory does not
+    ``1{i∈s}/p_s · w (Γ[i] − θ_s μ[i])``; p_s is the cell's share of the mass. Rows are read in blocks of whole clusters, so memory does not
     grow with units × parameters.
 
     Parameters
@@ -98,12 +99,13 @@ def joint(scores: Scores, cells: Cells) -> Joint:
     n, arms, outcomes = scores.gamma.shape
     width = arms * outcomes
     flat = scores.gamma.reshape(n, width)
-    weight = scores.weight / scores.weight.mean()
+    weight = scores.weight / (scores.weight @ scores.mass / n)
+    mass = weight * scores.mass
     size = len(cells.segments)
     share, theta = np.empty(size), np.empty((size, width))
-    share[0], theta[0] = 1.0, np.average(flat, axis=0, weights=weight)
+    share[0], theta[0] = 1.0, weight @ flat / n
     for d in range(len(cells.dimensions)):
-        for s, total in _sums(cells.code[:, d], weight, flat, cells.of_dimension(d)):
+        for s, total in _sums(cells.code[:, d], weight, mass, flat, cells.of_dimension(d)):
             share[s], theta[s] = total[0] / n, total[1:] / total[0]
     meat = np.zeros((size * width, size * width))
     for psi in _cluster_influence(scores, weight, cells, share, theta):
@@ -121,10 +123,12 @@ def joint(scores: Scores, cells: Cells) -> Joint:
     )
 
 
-def _sums(code: Ints, weight: Floats, flat: Floats, cells: range) -> Iterator[tuple[int, Floats]]:
+def _sums(
+    code: Ints, weight: Floats, mass: Floats, flat: Floats, cells: range
+) -> Iterator[tuple[int, Floats]]:
     for s in cells:
         rows = np.flatnonzero(code == s)
-        yield s, np.concatenate([[weight[rows].sum()], weight[rows] @ flat[rows]])
+        yield s, np.concatenate([[mass[rows].sum()], weight[rows] @ flat[rows]])
 
 
 def _cluster_influence(
@@ -143,10 +147,11 @@ def _cluster_influence(
         rows = order[starts[first] : stop]
         here = np.arange(rows.size)
         psi = np.zeros((rows.size, size, width))
-        psi[:, 0] = flat[rows] - theta[0]
+        mass = scores.mass[rows, None]
+        psi[:, 0] = flat[rows] - theta[0] * mass
         for d in range(len(cells.dimensions)):
             s = cells.code[rows, d]
-            psi[here, s] = (flat[rows] - theta[s]) / share[s, None]
+            psi[here, s] = (flat[rows] - theta[s] * mass) / share[s, None]
         psi *= weight[rows, None, None]
         yield np.add.reduceat(psi.reshape(rows.size, -1), starts[first:last] - starts[first])
         first = last

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from whatif.scores.record import Target
+
 Level = str | int | float | bool
 Segment = tuple[tuple[str, Level], ...]
 Ends = tuple[float | None, float | None]
@@ -54,6 +56,11 @@ class EffectRow:
         Degrees of freedom behind `critical`.
     shown : str
         ``"suppressed"`` below the minimum cell size, ``"no_overlap"`` without both arms.
+    target : str
+        Whom the number speaks of: ``"ate"``, ``"att"`` or ``"overlap"``.
+    sequential : (low, high) or None
+        Range that stays valid however often results are looked at; None when they are looked at
+        once. Readings come from it where it is given.
     """
 
     outcome: str
@@ -75,6 +82,8 @@ class EffectRow:
     critical: float
     df: int
     shown: Shown
+    target: Target = "ate"
+    sequential: Ends | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

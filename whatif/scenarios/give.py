@@ -122,7 +122,7 @@ def _effect(
     scores: Scores, scenario: Floats, metric: Metric, critical: float | None
 ) -> ScenarioEffect:
     after, before = (
-        _mean(values, scores.weight, metric) for values in (scenario, scores.gamma[:, 0])
+        _mean(values, scores, metric) for values in (scenario, scores.gamma[:, 0])
     )
     if after is None or before is None:
         return ScenarioEffect(
@@ -144,20 +144,21 @@ def _effect(
     )
 
 
-def _mean(values: Floats, weight: Floats, metric: Metric) -> tuple[float, Floats] | None:
+def _mean(values: Floats, scores: Scores, metric: Metric) -> tuple[float, Floats] | None:
+    total = float(scores.weight @ scores.mass)
     top = values[:, metric.numerator]
-    n = float(np.average(top, weights=weight))
+    n = float(scores.weight @ top) / total
     if metric.denominator is None:
-        return n, top - n
+        return n, top - n * scores.mass
     bottom = values[:, metric.denominator]
-    d = float(np.average(bottom, weights=weight))
+    d = float(scores.weight @ bottom) / total
     if d <= 0.0:
         return None
-    return n / d, ((top - n) - n / d * (bottom - d)) / d
+    return n / d, (top - n / d * bottom) / d
 
 
 def _clustered_error(influence: Floats, scores: Scores) -> float:
-    weighted = influence * scores.weight / scores.weight.mean()
+    weighted = influence * scores.weight / (scores.weight @ scores.mass / scores.n)
     sums = np.bincount(scores.cluster, weights=weighted)
     clusters = np.unique(scores.cluster).size
     factor = clusters / (clusters - 1) if clusters > 1 else np.nan

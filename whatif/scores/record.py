@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 
 from whatif.base.arrays import Floats, Ints
 from whatif.base.records import NuisanceQuality, OverlapSummary
+
+
+Target = Literal["ate", "att", "overlap"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -20,6 +24,9 @@ class Scores:
         Labels of the second and third axis of `gamma`; ``arms[0]`` is the control.
     gamma : ndarray of float64, shape (n, A, K), read-only
         Score of each unit under each arm, in the outcome's unit.
+    mass : ndarray of float64, shape (n,), read-only
+        How much of the target population the unit stands for: all ones for ``"ate"``. A mean is
+        ``Σ weight · gamma / Σ weight · mass``, its influence ``weight · (gamma − θ · mass)``.
     propensity : ndarray of float64, shape (n, A), read-only
         Chance of each arm, known or estimated out of fold.
     arm : ndarray of int64, shape (n,)
@@ -29,7 +36,10 @@ class Scores:
     cluster, fold : ndarray of int64, shape (n,)
         Codes of cluster and fold.
     weight : ndarray of float64, shape (n,)
-        Weight of the unit in every average.
+        Sampling weight of the unit in every average.
+    target : str
+        Whom averages speak of: ``"ate"`` everyone, ``"att"`` units that got an arm other than the
+        control, ``"overlap"`` units in proportion to how undecided their arm was.
     unit : Series, n rows
         Unit ids.
     columns : DataFrame, n rows
@@ -42,6 +52,8 @@ class Scores:
         Distribution of the chance of each arm.
     population : str
         Who the answer is about; a trimmed population says so.
+    repeats : ndarray of float64, shape (R, A, K)
+        Mean score by arm and outcome of each repetition of the folds; `gamma` is their average.
     key : str
         Content hash of everything the scores depend on.
     """
@@ -49,18 +61,21 @@ class Scores:
     arms: tuple[str, ...]
     outcomes: tuple[str, ...]
     gamma: Floats
+    mass: Floats
     propensity: Floats
     arm: Ints
     y: Floats
     cluster: Ints
     fold: Ints
     weight: Floats
+    target: Target
     unit: pd.Series
     columns: pd.DataFrame
     clusters_assigned: bool
     quality: tuple[NuisanceQuality, ...]
     overlap: tuple[OverlapSummary, ...]
     population: str
+    repeats: Floats
     key: str
 
     @property

@@ -23,7 +23,7 @@ _META = b"whatif.scores.v1"
 def to_parquet(scores: Scores, *, period: pd.Series | None) -> bytes:
     """Return the score table as Parquet bytes; equal scores give equal bytes.
 
-    Columns ``unit, cluster, fold, period, weight, arm, score:<arm>:<outcome>, propensity:<arm>,
+    Columns ``unit, cluster, fold, period, weight, mass, arm, score:<arm>:<outcome>, propensity:<arm>,
     outcome:<outcome>`` and every pre-treatment column.
 
     Parameters
@@ -42,6 +42,7 @@ def to_parquet(scores: Scores, *, period: pd.Series | None) -> bytes:
         "fold": scores.fold.astype(np.int16),
         "period": pa.nulls(scores.n, pa.date32()) if period is None else _days(period),
         "weight": scores.weight,
+        "mass": scores.mass,
         "arm": scores.arm.astype(np.int16),
     }
     for a, arm in enumerate(scores.arms):
@@ -83,6 +84,8 @@ def _meta(scores: Scores) -> dict[str, Any]:
         "quality": [asdict(q) for q in scores.quality],
         "overlap": [asdict(o) for o in scores.overlap],
         "population": scores.population,
+        "target": scores.target,
+        "repeats": scores.repeats.tolist(),
         "key": scores.key,
     }
 
@@ -121,6 +124,7 @@ def _scores(table: Any, meta: dict[str, Any]) -> Scores:  # noqa: ANN401  (a pya
         arms=arms,
         outcomes=outcomes,
         gamma=frozen("scores", gamma, shape=(None, len(arms), len(outcomes))),
+        mass=frozen("mass", table["mass"].to_numpy(), shape=(None,)),
         propensity=frozen(
             "propensity",
             _matrix(table, [f"propensity:{a}" for a in arms]),
@@ -131,12 +135,14 @@ def _scores(table: Any, meta: dict[str, Any]) -> Scores:  # noqa: ANN401  (a pya
         cluster=table["cluster"].to_numpy(),
         fold=table["fold"].to_numpy().astype(np.int64),
         weight=table["weight"].to_numpy(),
+        target=meta["target"],
         unit=table["unit"].to_pandas(),
         columns=columns.set_axis(meta["columns"], axis="columns"),
         clusters_assigned=meta["clusters_assigned"],
         quality=tuple(_quality(row) for row in meta["quality"]),
         overlap=tuple(_overlap(row) for row in meta["overlap"]),
         population=meta["population"],
+        repeats=np.array(meta["repeats"], dtype=np.float64),
         key=meta["key"],
     )
 
