@@ -14,7 +14,7 @@ export PYTHON
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help env demo test lint format types imports notebooks browser coverage truth lock clean
+.PHONY: help env demo test lint format types imports notebooks browser bench coverage truth lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -48,8 +48,11 @@ notebooks: env  ## run the notebooks top to bottom
 browser: env  ## open the page in Chromium (Debian: apt-get install chromium)
 	@WHATIF_NO_SKIPS=1 $(PYTEST) -n $(WORKERS) -m browser tests
 
-coverage: env  ## coverage of intervals on simulated data (many minutes)
-	@$(BIN)/python -m tests.benchmarks.coverage
+bench: env  ## time and memory beside the bare cross-fit and other software (minutes)
+	@$(BIN)/python -m tests.benchmarks.bench $(if $(ONLY),--only $(ONLY))
+
+coverage: env  ## coverage and size by simulation (an hour or more; ONLY=part for a part)
+	@$(BIN)/python -m tests.benchmarks.coverage $(if $(ONLY),--only $(ONLY))
 
 truth: env  ## compute the true effects of the simulator again (many minutes)
 	@$(BIN)/python -m whatif.simulate.truth

@@ -67,8 +67,8 @@ def test_small_cells_show_no_number_in_a_notebook(sessions: pd.DataFrame) -> Non
 
 
 def test_undeclared_cuts_and_outcomes_are_refused_with_a_hint(answer: wi.Answer) -> None:
-    with pytest.raises(wi.UsageError, match="'urbanicity' is not a declared segment"):
-        answer.effects(by="urbanicity")
+    with pytest.raises(wi.UsageError, match="'distance_km' is not a declared segment"):
+        answer.effects(by="distance_km")
     with pytest.raises(wi.UsageError, match="did you mean 'converted'"):
         answer.effects(outcome="convertd")
 

@@ -112,7 +112,7 @@ STUDY_ERRORS: dict[str, tuple[dict[str, Any], str]] = {
     "a typo": ({"covariate": ["hour"]}, "covariates"),
     "a missing key": ({"treatment": None}, "treatment"),
     "an unknown estimator": ({"estimators": ["aipw", "econml.LinearDLM"]}, "LinearDML"),
-    "looks of a later version": ({"decision": {"looks": "anytime"}}, "anytime"),
+    "looks without a last day": ({"decision": {"looks": "scheduled"}}, "decision.on"),
 }
 
 

@@ -141,7 +141,7 @@ def test_covariance_does_not_depend_on_row_order() -> None:
 def test_blocks_of_clusters_add_up_like_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = _scores()
     whole = _joint(scores).sigma
-    monkeypatch.setattr("whatif.effects.joint._BLOCK", 7 * 40)
+    monkeypatch.setattr("whatif.effects.cluster_sums._BLOCK", 7 * 40)
     np.testing.assert_allclose(_joint(scores).sigma, whole, rtol=1e-10, atol=1e-16)
 
 

@@ -168,6 +168,7 @@ def test_outcomes_whose_sets_only_work_together_get_a_joint_set() -> None:
     [
         ({"covariates": ["n"]}, "The covariate 'n' is an effect of the treatment: t → m → n"),
         ({"segments": ["m"]}, "The segment 'm' is an effect of the treatment: t → m"),
+        ({"exploratory": ["m"]}, "The segment 'm' is an effect of the treatment: t → m"),
         ({"data": {"source": "d.csv", "where": "m > 1"}},
          "The column of the row filter 'm' is an effect of the treatment: t → m"),
     ],
@@ -207,6 +208,8 @@ def test_a_segment_that_opens_a_path_is_refused() -> None:
         solve(M_BIAS, "t y m", segments=["m"])
     with pytest.raises(NotIdentifiedError, match="Within segments by m"):
         solve(M_BIAS + "; x -> t; x -> y", "t y m x", segments=["m"])
+    with pytest.raises(NotIdentifiedError, match="Within segments by m"):
+        solve(M_BIAS + "; x -> t; x -> y", "t y m x", exploratory=["x", "m"])
     assert solve(M_BIAS, "t y m b", segments=["m"], covariates=["b"]).adjustment == ("b",)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.report_blocks import everything_report, treated_report
 from tests.report_cases import checkout_report, observational_report, withheld_report
 from tests.test_report_html import hostile_report
 from whatif.report.html import render_html
@@ -24,6 +25,8 @@ CASES = {
     "withheld": withheld_report,
     "observational": observational_report,
     "hostile": hostile_report,
+    "everything": everything_report,
+    "treated": treated_report,
 }
 BEFORE_DUE = "2026-11-02T08:00:00Z"
 AFTER_DUE = "2026-11-10T08:00:00Z"

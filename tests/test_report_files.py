@@ -15,6 +15,7 @@ import jsonschema
 import numpy as np
 import pytest
 
+from tests.report_blocks import everything_report, treated_report
 from tests.report_cases import (
     checkout_report,
     checkout_rows,
@@ -53,7 +54,10 @@ def with_rows(rows: tuple[Any, ...], readings: tuple[Reading, ...]) -> Report:
     )
 
 
-@pytest.mark.parametrize("make", [checkout_report, withheld_report, observational_report])
+@pytest.mark.parametrize(
+    "make",
+    [checkout_report, withheld_report, observational_report, everything_report, treated_report],
+)
 def test_answers_keep_their_schema(make: Callable[[], Report]) -> None:
     validator("answer.v1.json").validate(json.loads(answer_json(make())))
 

@@ -22,7 +22,7 @@ ends = st.floats(-1e6, 1e6, allow_nan=False).filter(lambda x: abs(x) > 1e-6)
 
 
 def said(name: str, row: EffectRow) -> Phrase:
-    made = phrase(MEASURES[name], row, use_band=False)
+    made = phrase(MEASURES[name], row)
     assert made is not None
     return made
 
@@ -165,8 +165,9 @@ def test_limits_stand_on_the_harmful_side() -> None:
 def test_bars_keep_zero_in_the_middle_and_everything_inside() -> None:
     row = effect("cost_per_order")
     axis = symmetric_axis(measure(), [row.ci])
-    drawn = bar(row, axis, use_band=False)
+    drawn = bar(row, axis)
     assert drawn is not None
+    assert drawn.point is not None
     assert axis.at(0.0) == WIDTH / 2
     assert 0 < drawn.left < drawn.point < drawn.right < axis.at(0.25) < WIDTH
     assert not drawn.open_left
@@ -176,7 +177,7 @@ def test_bars_keep_zero_in_the_middle_and_everything_inside() -> None:
 def test_ranges_without_an_end_become_arrows() -> None:
     row = replace(effect("cost_per_order"), ci=(None, 0.2))
     axis = symmetric_axis(measure(), [row.ci])
-    drawn = bar(row, axis, use_band=False)
+    drawn = bar(row, axis)
     assert drawn is not None
     assert drawn.open_left
     assert not drawn.open_right

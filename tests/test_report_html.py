@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from tests.report_blocks import everything_report, treated_report
 from tests.report_cases import (
     checkout_report,
     checkout_rows,
@@ -109,7 +110,10 @@ def test_equal_reports_give_equal_bytes() -> None:
     assert render_html(checkout_report()) == render_html(checkout_report())
 
 
-@pytest.mark.parametrize("make", [checkout_report, withheld_report, observational_report])
+@pytest.mark.parametrize(
+    "make",
+    [checkout_report, withheld_report, observational_report, everything_report, treated_report],
+)
 def test_page_is_well_formed_and_light(make: Callable[[], Report]) -> None:
     html = render_html(make())
     page = Page(html)
@@ -269,7 +273,7 @@ def test_what_to_do_stands_beside_what_broke_only() -> None:
 
 
 def test_every_drawing_is_hidden_or_described() -> None:
-    for report in (checkout_report(), observational_report()):
+    for report in (checkout_report(), observational_report(), everything_report()):
         page = Page(render_html(report))
         for tag, attributes in page.elements:
             if tag == "svg":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from whatif.contract.spec import OverlapSpec
 from whatif.effects.cells import cut
 from whatif.effects.contrasts import Metric, contrast
 from whatif.effects.joint import joint
-from whatif.scores.cache import cached_scores
+from whatif.scores.cache import Kept, cached_scores
 from whatif.scores.fit import fit_scores, refitter
 from whatif.scores.record import Scores
 from whatif.scores.store import from_parquet, to_parquet
@@ -174,6 +175,13 @@ def test_columns_named_like_ours_survive_the_file(tmp_path: Path) -> None:
     assert back.columns["arm"].tolist() == odd.columns["arm"].tolist()
 
 
+def _kept(folder: Path, fit: Callable[[], Scores], *, renew: bool = False) -> Kept:
+    """Return what the cache gives, once it has written what it keeps."""
+    kept = cached_scores(folder, "k", fit, renew=renew)
+    assert kept.parquet() == to_parquet(kept.scores, period=None)
+    return kept
+
+
 def test_the_cache_only_saves_time(tmp_path: Path) -> None:
     scores, calls = _fit(builders.design(1_000), learners=("glm",)), []
 
@@ -183,14 +191,14 @@ def test_the_cache_only_saves_time(tmp_path: Path) -> None:
 
     folder = tmp_path / "cache"
     for expected in (1, 1):
-        assert cached_scores(folder, "k", fit).gamma.tobytes() == scores.gamma.tobytes()
+        assert _kept(folder, fit).scores.gamma.tobytes() == scores.gamma.tobytes()
         assert len(calls) == expected
     (folder / "k.parquet").write_bytes(b"damaged")
-    cached_scores(folder, "k", fit)
-    cached_scores(folder, "k", fit, renew=True)
+    _kept(folder, fit)
+    _kept(folder, fit, renew=True)
     assert len(calls) == 3
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    assert cached_scores(tmp_path / "file", "k", fit).n == scores.n
+    assert _kept(tmp_path / "file", fit).scores.n == scores.n
 
 
 def test_arm_means_follow_the_phase() -> None:

@@ -1,250 +1,141 @@
-"""Does the answer cover the truth? Bias on large confounded logs, coverage on many small ones.
+"""Do intervals, bands and tests keep their word? Monte Carlo, part by part, into one kept page.
 
-``make coverage`` runs it and writes ``tests/benchmarks/COVERAGE.md``. Twenty seeds of 200,000
-sessions test bias (mean z of every effect); four hundred seeds of 20,000 sessions test coverage of
-intervals and bands, and that independent errors fail where clustered ones pass.
+``make coverage`` runs every part and writes ``tests/benchmarks/COVERAGE.md``; ``make coverage
+ONLY=looks`` measures one part again and leaves the other tables as they are.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
+import importlib
+import inspect
 import sys
-from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from functools import partial
-from multiprocessing import get_context
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
-import numpy as np
-import pandas as pd
-from scipy import stats
+from tests.benchmarks.running import keep, made_on, markdown, one_thread
 
-from whatif.base.versions import package_versions
-from whatif.contract.spec import StudySpec
-from whatif.contract.study_file import study_from_mapping
-from whatif.effects.rows import EffectRow, Segment
-from whatif.effects.table import effect_rows
-from whatif.run.analysis import design_of_frame
-from whatif.scores.fit import fit_scores
-from whatif.scores.record import Scores
-from whatif.simulate.checkout import simulate_checkout
-from whatif.simulate.truth import read_truth
-
-COVARIATES = [
-    "tenure_days", "cart_value", "distance_km", "is_member", "hour", "n_options", "device",
-    "urbanicity", "week",
-]  # fmt: skip
 RESULTS = Path(__file__).with_name("COVERAGE.md")
-
-
-def study() -> StudySpec:
-    """The checkout question on past data."""
-    return study_from_mapping(
-        {
-            "study": "coverage",
-            "unit": "session_id",
-            "cluster": "customer_id",
-            "time": "started_at",
-            "treatment": {"column": "presentation", "control": "folded"},
-            "design": {"kind": "observational"},
-            "outcomes": [
-                {"column": "converted", "kind": "binary", "matters_from": 0.002},
-                {"column": "shipping_cost", "kind": "cost", "better": "lower"},
-            ],
-            "ratios": [
-                {
-                    "name": "cost_per_order",
-                    "numerator": "shipping_cost",
-                    "denominator": "converted",
-                    "better": "lower",
-                }
-            ],
-            "covariates": COVARIATES,
-            "segments": ["urbanicity", "device", ["urbanicity", "device"]],
-            "freshness": "3650d",
-        },
-        on_frame=True,
-    )
+HEAD = (
+    "# Coverage and size\n\nMade by `make coverage`; every section says when, and stays until "
+    "it is measured\nagain. Truths are population values: a closed form, or an independent draw of "
+    "10⁷ sessions."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draw:
-    """One effect of one replication, against its population value."""
+class Part:
+    """One measurement.
 
-    seed: int
-    quantity: str
-    family: str
-    z: float
-    z_independent: float
-    z_naive: float
-    covered: bool
-    covered_independent: bool
-    in_band: bool
-
-
-def replicate(seed: int, *, sessions: int, workers: int) -> list[Draw]:
-    """Simulate one confounded log and compare every effect with its truth."""
-    spec = study()
-    frame = simulate_checkout(sessions, seed=seed, mode="confounded")
-    design = design_of_frame(spec, frame[~frame["is_bot"]])
-    scores = fit_scores(design, rule=spec.overlap, seed=seed, key="", workers=workers)
-    rows = effect_rows(scores, spec)[1].effects
-    alone = effect_rows(_independent(scores), spec)[1].effects
-    naive = effect_rows(_naive(scores), spec)[1].effects
-    truth: dict[tuple[str, Segment], float] = {
-        (known.outcome, known.segment): known.difference.value
-        for known in read_truth("confounded")
-        if known.per == "session"
-    }
-    return [
-        _draw(seed, row, one, plain, truth[row.outcome, row.segment])
-        for row, one, plain in zip(rows, alone, naive, strict=True)
-        if row.shown == "shown"
-    ]
-
-
-def _independent(scores: Scores) -> Scores:
-    return replace(scores, cluster=np.arange(scores.n))
-
-
-def _naive(scores: Scores) -> Scores:
-    """Arm means without adjustment, as scores, so that errors stay clustered."""
-    means = np.stack([scores.y[scores.arm == a].mean(axis=0) for a in range(2)])
-    gamma = np.tile(means, (scores.n, 1, 1))
-    share = np.bincount(scores.arm) / scores.n
-    own = (np.arange(scores.n), scores.arm)
-    gamma[own] += (scores.y - means[scores.arm]) / share[scores.arm][:, None]
-    return replace(scores, gamma=gamma)
-
-
-def _draw(seed: int, row: EffectRow, one: EffectRow, plain: EffectRow, truth: float) -> Draw:
-    assert row.estimate is not None
-    assert plain.estimate is not None
-    where = " × ".join(str(level) for _, level in row.segment) or "everyone"
-    return Draw(
-        seed=seed,
-        quantity=f"{row.outcome} · {where}",
-        family=row.family,
-        z=(row.estimate - truth) / (row.std_error or np.nan),
-        z_independent=(row.estimate - truth) / (one.std_error or np.nan),
-        z_naive=(plain.estimate - truth) / (plain.std_error or np.nan),
-        covered=_inside(row.ci, truth),
-        covered_independent=_inside(one.ci, truth),
-        in_band=_inside(row.band, truth),
-    )
-
-
-def _inside(ends: tuple[float | None, float | None], truth: float) -> bool:
-    low, high = ends
-    return low is not None and high is not None and low <= truth <= high
-
-
-def run(seeds: Iterable[int], *, sessions: int, label: str) -> pd.DataFrame:
-    """Replicate over `seeds`, two at a time, with one line of progress on stderr."""
-    seeds = list(seeds)
-    cores = os.cpu_count() or 1
-    rows: list[Draw] = []
-    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
-        work = partial(replicate, sessions=sessions, workers=1)
-        for done, draws in enumerate(pool.map(work, seeds), start=1):
-            rows += draws
-            sys.stderr.write(f"\r{label}: {done} of {len(seeds)}")
-    sys.stderr.write("\n")
-    return pd.DataFrame(rows)
-
-
-def bias_table(draws: pd.DataFrame) -> pd.DataFrame:
-    """Mean z of ours, and the naive difference's smallest distance from the truth."""
-    grouped = draws.groupby("quantity", sort=False)
-    return pd.DataFrame(
-        {
-            "mean z": grouped["z"].mean(),
-            "sd z": grouped["z"].std(),
-            "naive: smallest |z|": grouped["z_naive"].apply(lambda z: z.abs().min()),
-        }
-    )
-
-
-def coverage_table(draws: pd.DataFrame) -> pd.DataFrame:
-    """Coverage of intervals, of whole bands, and of intervals with independent errors."""
-    grouped = draws.groupby("quantity", sort=False)
-    whole = draws.groupby(["family", "seed"], sort=False)["in_band"].all()
-    bands = whole.groupby("family", sort=False).mean()
-    family = grouped["family"].first()
-    return pd.DataFrame(
-        {
-            "interval": grouped["covered"].mean(),
-            "independent errors": grouped["covered_independent"].mean(),
-            "band of its family": family.map(bands),
-            "replications": grouped["seed"].size(),
-        }
-    )
-
-
-def chance_sentence(cells: int, replications: int) -> str:
-    """Say how often intervals that are sound would still show a cell below .92.
-
-    Examples
-    --------
-    >>> chance_sentence(54, 400)[:52]
-    'An interval that covers .945 shows less than .92 in '
+    Attributes
+    ----------
+    title : str
+        Its section of the page.
+    module : str
+        Where it lives, in this folder.
+    replications : int
+        How many are asked for.
+    section : callable
+        From the module and a number of replications to the section's text.
     """
-    below = float(stats.binom.cdf(int(np.ceil(0.92 * replications)) - 1, replications, 0.945))
-    any_below = 1 - (1 - below) ** cells
-    return (
-        f"An interval that covers .945 shows less than .92 in {below:.1%} of such tables; among "
-        f"{cells} cells, were they independent, at least one does in {any_below:.0%}."
-    )
+
+    title: str
+    module: str
+    replications: int
+    section: Callable[[ModuleType, int], str]
 
 
-def _markdown(frame: pd.DataFrame) -> str:
-    shown = frame.reset_index()
-    head = "| " + " | ".join(map(str, shown.columns)) + " |"
-    rule = "|" + "---|" * shown.shape[1]
-    lines = [
-        "| " + " | ".join(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row) + " |"
-        for row in shown.itertuples(index=False)
-    ]
-    return "\n".join([head, rule, *lines])
+def table_section(module: ModuleType, replications: int) -> str:
+    """Return what the module says of itself, and the table its ``run(replications)`` measures."""
+    with one_thread():
+        table = module.run(replications)
+    return f"{inspect.getdoc(module)}\n\n{replications:,} replications.\n\n{markdown(table)}"
 
 
-def main() -> None:
-    """Run both parts and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--large", type=int, default=20, help="seeds of 200,000 sessions")
-    parser.add_argument("--small", type=int, default=400, help="seeds of 20,000 sessions")
-    options = parser.parse_args()
-    bias = bias_table(run(range(options.large), sessions=200_000, label="200,000 sessions"))
-    cover = coverage_table(
-        run(range(1_000, 1_000 + options.small), sessions=20_000, label="20,000 sessions")
-    )
-    versions = ", ".join(f"{name} {number}" for name, number in package_versions())
-    worst = (
-        f"Largest |mean z| {bias['mean z'].abs().max():.2f} (asked: at most .75); smallest naive "
-        f"|z| overall {bias['naive: smallest |z|'].iloc[:3].min():.1f}. Lowest interval coverage "
-        f"{cover['interval'].min():.3f} (asked: .92), lowest band coverage "
-        f"{cover['band of its family'].min():.3f} (asked: .91), lowest coverage with independent "
-        f"errors {cover['independent errors'].min():.3f}."
-    )
-    text = "\n\n".join(
-        [
-            "# Coverage on confounded checkout sessions",
-            "Made by `make coverage`. Truth: population values from an independent draw of 10⁷ "
-            "sessions.",
-            worst,
-            chance_sentence(len(cover), options.small),
-            f"## Bias: {options.large} seeds of 200,000 sessions",
-            _markdown(bias),
-            f"## Coverage: {options.small} seeds of 20,000 sessions",
-            _markdown(cover),
-            f"Python {platform.python_version()}, {versions}.",
-        ]
-    )
-    RESULTS.write_text(text + "\n", encoding="utf-8")
-    sys.stdout.write(worst + "\n")
+PARTS = {
+    "clustered": Part(
+        title="Repeated customers",
+        module="clustered",
+        replications=4_000,
+        section=lambda module, replications: str(module.section(replications)),
+    ),
+    "looks": Part(
+        title="Looking every week",
+        module="looks",
+        replications=4_000,
+        section=table_section,
+    ),
+    "heterogeneity": Part(
+        title="Tests of differing effects",
+        module="heterogeneity",
+        replications=4_000,
+        section=table_section,
+    ),
+    "bounds": Part(
+        title="Bounds on the cost of those who order under either arm",
+        module="bounds",
+        replications=1_000,
+        section=table_section,
+    ),
+    "small": Part(
+        title="Small data",
+        module="small_data",
+        replications=1_000,
+        section=table_section,
+    ),
+    "bias": Part(
+        title="Bias on confounded checkout logs",
+        module="checkout_log",
+        replications=20,
+        section=lambda module, replications: str(module.bias_section(replications)),
+    ),
+    "checkout": Part(
+        title="Coverage on confounded checkout logs",
+        module="checkout_log",
+        replications=400,
+        section=lambda module, replications: str(module.coverage_section(replications)),
+    ),
+}
+"""What ``make coverage`` measures, in the order of the page."""
+
+
+def loaded(part: Part) -> ModuleType:
+    """Return the part's module.
+
+    Raises
+    ------
+    SystemExit
+        If it is missing: a page without a part must not look whole.
+    """
+    try:
+        return importlib.import_module(f"tests.benchmarks.{part.module}")
+    except ModuleNotFoundError as error:
+        raise SystemExit(f"coverage: {part.title!r} cannot be measured: {error}") from error
+
+
+def main(words: Sequence[str] | None = None, *, results: Path = RESULTS) -> None:
+    """Measure the parts asked for, one after the other, and keep each as soon as it is done."""
+    parser = argparse.ArgumentParser(description="Coverage and size by simulation.")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART",
+                        help=f"parts to measure: {', '.join(PARTS)}")  # fmt: skip
+    parser.add_argument("--replications", type=int, help="instead of each part's own number")
+    options = parser.parse_args(words)
+    modules = {name: loaded(PARTS[name]) for name in options.only}
+    for name, module in modules.items():
+        part = PARTS[name]
+        started = time.perf_counter()
+        text = part.section(module, options.replications or part.replications)
+        minutes = (time.perf_counter() - started) / 60
+        keep(
+            results,
+            head=HEAD,
+            order=[one.title for one in PARTS.values()],
+            measured={part.title: f"{text}\n\nMeasured on {made_on()}; {minutes:.1f} minutes."},
+        )
+        sys.stdout.write(f"{name}: {minutes:.1f} minutes\n{text.splitlines()[0]}\n")
 
 
 if __name__ == "__main__":

@@ -79,21 +79,21 @@ class Study:
         """
         from whatif.run.analysis import RunOptions, analyse, prepare
         from whatif.run.answers import findings_of
-        from whatif.run.files import files_of
+        from whatif.run.files import texts_of
         from whatif.run.job import keep
 
         options = RunOptions(data=data, as_of=as_of, quick=quick)
         prepared = prepare(self.spec, base=self.base, options=options, frame=self.frame)
         made = analyse(prepared, options)
-        files = files_of(made)
-        if out is not None:
-            keep(made, files, Path(out))
+        texts = texts_of(made)
+        folder = None if out is None else keep(made, Path(out))
         return Answer(
             spec=self.spec,
             findings=findings_of(made.report),
             scores=made.scores,
-            html=files["report.html"].decode(),
-            json=files["answer.json"].decode(),
+            html=texts["report.html"].decode(),
+            json=texts["answer.json"].decode(),
+            folder=folder,
         )
 
 
@@ -146,4 +146,5 @@ def load(run: str | Path, *, out: str | Path = "reports") -> Answer:
         scores=opened.scores,
         html=opened.html,
         json=opened.json,
+        folder=opened.folder,
     )

@@ -50,8 +50,13 @@ class EffectTable:
                     "ci_high": row.ci[1],
                     "band_low": row.band[0],
                     "band_high": row.band[1],
+                    "sequential_low": None if row.sequential is None else row.sequential[0],
+                    "sequential_high": None if row.sequential is None else row.sequential[1],
+                    "target": row.target,
                     "relative": row.relative.estimate if row.relative else None,
                     "shrunk": row.shrunk,
+                    "p_value": row.p_value,
+                    "planned": row.planned,
                     "estimator": row.estimator,
                     "reading": str(reading),
                 }
@@ -63,12 +68,21 @@ class EffectTable:
         from whatif.base.display import card
 
         frame = self.to_frame()
-        ends = [f"{kind}_{end}" for kind in ("ci", "band") for end in ("low", "high")]
+        kinds = ("ci", "band", "sequential")
+        ends = [f"{kind}_{end}" for kind in kinds for end in ("low", "high")]
         numbers = ["baseline", "estimate", "std_error", *ends]
         frame[numbers] = frame[numbers].astype("float64")
         frame.loc[frame["reading"] == "suppressed", numbers] = float("nan")
         shown = frame.dropna(axis="columns", how="all").drop(columns=["versus", "estimator"])
         note = f"Arm minus {self.rows[0].versus}; {self.level:.0%} intervals, clustered errors."
+        if all(row.planned for row in self.rows):
+            shown = shown.drop(columns="planned")
+        else:
+            note += " A cut made after looking: p-values and intervals allow for every cut tried."
+        if any(row.sequential is not None for row in self.rows):
+            note += " Readings come from the sequential range, which holds at all looks together."
+        if all(row.target == "ate" for row in self.rows):
+            shown = shown.drop(columns="target")
         return card("Effects", shown, note)
 
     def plot(self) -> Any:  # noqa: ANN401  (a plotly figure)
@@ -118,10 +132,10 @@ class RecordTable:
     def _repr_html_(self) -> str:
         from whatif.base.display import card
 
-        return card(self.title, self.to_frame()[list(self.shown)], self.note)
+        return card(self.title, self.to_frame().reindex(columns=list(self.shown)), self.note)
 
     def __repr__(self) -> str:
-        text = self.to_frame()[list(self.shown)].to_string(index=False)
+        text = self.to_frame().reindex(columns=list(self.shown)).to_string(index=False)
         return "\n".join(part for part in (self.title, text, self.note) if part)
 
     def __len__(self) -> int:

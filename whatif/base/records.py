@@ -54,13 +54,19 @@ class NuisanceQuality:
     arm : str
         Arm the model was fitted in; ``"all"`` for the propensity.
     chosen : str
-        Learner, or blend of two, with the smallest out-of-fold loss.
+        Learner, or blend in whole percent, with the smallest out-of-fold loss.
     loss_name : str
         ``"log loss"`` or ``"squared error"``.
     losses : tuple of (str, float)
-        Out-of-fold loss by learner, the constant's included.
+        Out-of-fold loss by learner, the constant's and the blend's included.
     gain : float
         Share of the constant's loss that the chosen learner removes.
+    weights : tuple of (str, float)
+        Weight of each learner in what was chosen; they sum to 1.
+    intercept, slope : float or None
+        Least-squares line of observed on predicted, out of fold: 0 and 1 when predictions can be
+        taken at their word; a slope below 1 is too sure of itself. None when predictions are all
+        alike.
     """
 
     target: str
@@ -69,6 +75,9 @@ class NuisanceQuality:
     loss_name: str
     losses: tuple[tuple[str, float], ...]
     gain: float
+    weights: tuple[tuple[str, float], ...] = ()
+    intercept: float | None = None
+    slope: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,16 @@ from whatif.checks.assignment import Imbalance, arm_imbalance, chances, first_ro
 from whatif.checks.conclude import conclude
 from whatif.checks.evidence import Evidence
 from whatif.checks.result import CheckResult, Cost, Status
+from whatif.scores.targets import TARGETS
 
 LEVEL = 0.01
 LARGEST_DIFFERENCE = 0.1
 UNITS_PER_COLUMN = 3
 
 
-def standardised_differences(values: Floats, *, arm: Ints, weight: Floats, arms: int) -> Floats:
+def standardised_differences(
+    values: Floats, *, arm: Ints, weights: tuple[Floats, ...], arms: int
+) -> Floats:
     """Compare weighted means of each arm with the control's, in standard deviations.
 
     Parameters
@@ -27,31 +30,34 @@ def standardised_differences(values: Floats, *, arm: Ints, weight: Floats, arms:
         Covariate columns.
     arm : ndarray of int64, shape (n,)
         0 is the control.
-    weight : ndarray, shape (n,)
-        1 before weighting; one over the chance of the unit's own arm after.
+    weights : tuple of ndarray, W of shape (n,)
+        Ways of weighting: 1 before; one over the chance of the unit's own arm after.
     arms : int
         Number of arms A.
 
     Returns
     -------
-    ndarray, shape (A − 1, q)
+    ndarray, shape (W, A − 1, q)
         The deviation is the unweighted one, pooled over the two arms.
 
     References
     ----------
     Austin & Stuart (2015), Statistics in Medicine 34(28), 3661–3679, section 4.
     """
-    means, variances = [], []
-    for a in range(arms):
-        rows = arm == a
-        means.append(weight[rows] @ values[rows] / weight[rows].sum())
-        variances.append(values[rows].var(axis=0))
-    overall = values.std(axis=0)
-    out = np.zeros((arms - 1, values.shape[1]))
-    for a in range(1, arms):
-        pooled = np.sqrt((variances[a] + variances[0]) / 2)
-        deviation = np.where(pooled > 0, pooled, overall)
-        np.divide(means[a] - means[0], deviation, out=out[a - 1], where=deviation > 0)
+    count = np.bincount(arm, minlength=arms)
+    total = [np.bincount(arm, weights=weight, minlength=arms) for weight in weights]
+    out = np.zeros((len(weights), arms - 1, values.shape[1]))
+    for j, column in enumerate(values.T):
+        centred = column - column.mean()
+        mean = np.bincount(arm, weights=centred, minlength=arms) / count
+        square = np.bincount(arm, weights=centred**2, minlength=arms)
+        variance = np.maximum(square / count - mean**2, 0.0)  # rounding
+        pooled = np.sqrt((variance[1:] + variance[0]) / 2)
+        deviation = np.where(pooled > 0, pooled, np.sqrt(square.sum() / arm.size))
+        for w, weight in enumerate(weights):
+            means = np.bincount(arm, weights=weight * centred, minlength=arms) / total[w]
+            gap = means[1:] - means[0]
+            np.divide(gap, deviation, out=out[w, :, j], where=deviation > 0)
     return out
 
 
@@ -72,7 +78,7 @@ class Balance:
 
     Experiments: one omnibus test at .01 whose error comes from the assignment of whole units, so
     it is right for repeated customers; the statistic is its p-value. Observational studies: the
-    largest standardised difference after weighting by one over the chance of the arm, at most .1;
+    largest standardised difference after weighting each arm to the study's target, at most .1;
     it did not run where luck alone moves differences by that much.
     """
 
@@ -127,10 +133,12 @@ class Balance:
 
     def _weighted(self, evidence: Evidence, names: tuple[str, ...], values: Floats) -> CheckResult:
         rows, scores = analysed_rows(evidence), evidence.scores
-        arms, values = len(scores.arms), values[rows]
-        weight = scores.weight / scores.propensity[np.arange(scores.n), scores.arm]
-        before = standardised_differences(values, arm=scores.arm, weight=scores.weight, arms=arms)
-        after = standardised_differences(values, arm=scores.arm, weight=weight, arms=arms)
+        arms, values = len(scores.arms), values if rows.size == len(values) else values[rows]
+        tilt = TARGETS[scores.target].tilt(scores.propensity)
+        weight = scores.weight * tilt / scores.propensity[np.arange(scores.n), scores.arm]
+        before, after = standardised_differences(
+            values, arm=scores.arm, weights=(scores.weight, weight), arms=arms
+        )
         noise = noise_of_difference(
             arm=scores.arm, weight=weight, cluster=scores.cluster, arms=arms
         )

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
-
-from whatif.base.arrays import Bools, Floats
 from whatif.checks.conclude import amount, conclude, percent
 from whatif.checks.evidence import Evidence
 from whatif.checks.result import CheckResult, Cost, Status
-
-
-def outside(propensity: Floats, *, low: float, high: float) -> Bools:
-    """Return which units have a chance of some arm below `low` or above `high`, shape (n,)."""
-    return np.asarray(((propensity < low) | (propensity > high)).any(axis=1))
+from whatif.scores.overlap import beyond, share_outside, units
+from whatif.scores.targets import TARGETS
 
 
 class Overlap:
     """Look for units that were nearly certain to get, or not to get, an arm.
 
-    The statistic is the smallest chance of any arm, the threshold the study's ``overlap.low``.
+    For everyone the statistic is the smallest chance of any arm and the threshold the study's
+    ``overlap.low``; for units that got another arm than the control, their smallest chance of the
+    control and ``1 − overlap.high``. Shares are weighted as the study weighs units.
     """
 
     code: ClassVar[str] = "WI-OVL-01"
@@ -36,23 +32,33 @@ class Overlap:
     )
 
     def run(self, evidence: Evidence) -> CheckResult:
-        """Find the smallest chance and count units outside the accepted range."""
+        """Find the smallest chance that counts and the share of units outside the rule."""
         scores, rule = evidence.scores, evidence.spec.overlap
-        out = outside(scores.propensity, low=rule.low, high=rule.high)
-        column = int(scores.propensity.min(axis=0).argmin())
-        smallest = float(scores.propensity[:, column].min())
-        known = evidence.design.kind == "experiment" and evidence.design.known is not None
-        source = "known from the assignment" if known else "estimated from the covariates"
-        if evidence.design.kind == "experiment" and not known:
-            source = "taken as the share of the arm"
-        broke = bool(out.any())
+        target = TARGETS[scores.target]
+        chance = target.judged(scores.propensity)
+        if chance.shape[1] == 0:
+            return conclude(
+                self,
+                Status.NOT_APPLICABLE,
+                "Every unit counts by how open its arm was, so nobody is without a counterpart.",
+            )
+        kept, members = target.inside(scores.propensity, rule), target.members(scores.arm)
+        share = share_outside(target, kept=kept, arm=scores.arm, weight=scores.weight)
+        column = int(chance[members].min(axis=0).argmin())
+        smallest = float(chance[members, column].min())
         return conclude(
             self,
-            Status.BROKE if broke else Status.HELD,
-            f"{int(out.sum()):,} of {scores.n:,} units ({percent(float(out.mean()))}) have a "
-            f"chance of an arm below {percent(rule.low, digits=0)} or above "
-            f"{percent(rule.high, digits=0)}; the smallest is {amount(smallest)} "
-            f"({scores.arms[column]}), {source}.",
+            Status.BROKE if share > 0 else Status.HELD,
+            f"{int((members & ~kept).sum()):,} of {int(members.sum()):,} "
+            f"{units(target, scores.arms)} ({percent(share)}) {beyond(target, rule)}; the smallest "
+            f"is {amount(smallest)} ({scores.arms[column]}), {_source(evidence)}.",
             statistic=smallest,
-            threshold=rule.low,
+            threshold=rule.low if scores.target == "ate" else 1.0 - rule.high,
         )
+
+
+def _source(evidence: Evidence) -> str:
+    if evidence.design.kind != "experiment":
+        return "estimated from the covariates"
+    known = evidence.design.known is not None
+    return "known from the assignment" if known else "taken as the share of the arm"

@@ -96,13 +96,14 @@ def expected_scatter(evidence: Evidence, sample: Subsample) -> Floats:
     k = scores.outcomes.index(sample.design.outcomes[0])
     kept = round(SHARE * sample.clusters)
     gamma = scores.gamma[sample.scored, :, k]
-    full = np.array(
-        [
-            clustered_variance(gamma[:, a] - gamma[:, 0], sample.cluster)
-            for a in range(1, len(scores.arms))
-        ]
-    )
-    return np.sqrt(full * (sample.clusters / kept - 1))
+    weight, mass = scores.weight[sample.scored], scores.mass[sample.scored]
+    full = []
+    for a in range(1, len(scores.arms)):
+        difference = gamma[:, a] - gamma[:, 0]
+        theta = weight @ difference / (weight @ mass)
+        influence = weight * (difference - theta * mass) / (weight @ mass / weight.size)
+        full.append(clustered_variance(influence, sample.cluster))
+    return np.sqrt(np.array(full) * (sample.clusters / kept - 1))
 
 
 def _gaps(evidence: Evidence, sample: Subsample) -> Floats:

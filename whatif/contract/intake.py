@@ -66,7 +66,7 @@ def needed_columns(spec: StudySpec, extra: Iterable[str] = ()) -> tuple[str, ...
     ...     "outcomes": [{"column": "visit"}], "segments": ["zip"]}), ["age"])
     ('sent', 'visit', 'zip', 'age')
     """
-    ids = (spec.unit, spec.cluster, spec.assigned, spec.time)
+    ids = (spec.unit, spec.cluster, spec.assigned, spec.time, spec.weights)
     given = spec.design.probability
     chance = (given.column,) if isinstance(given, ColumnProbability | PhaseProbability) else ()
     names = (
@@ -74,7 +74,7 @@ def needed_columns(spec: StudySpec, extra: Iterable[str] = ()) -> tuple[str, ...
         spec.treatment.column,
         *(outcome.column for outcome in spec.outcomes),
         *(spec.covariates or ()),
-        *(name for cut in spec.segments for name in cut),
+        *(name for cut in (*spec.segments, *spec.exploratory) for name in cut),
         *chance,
         *sorted(_where_columns(spec)),
         *extra,
@@ -163,6 +163,8 @@ def _refuse_late_columns(
     uses = [("the filter", name) for name in sorted(_where_columns(spec))]
     uses += [("covariates", name) for name in spec.covariates or ()]
     uses += [("segments", name) for cut in spec.segments for name in cut]
+    uses += [("exploratory", name) for cut in spec.exploratory for name in cut]
+    uses += [("weights", spec.weights)] if spec.weights else []
     uses += [("the adjustment set", name) for name in adjustment]
     words = {"after": "measured after treatment", "treatment": "the treatment itself"}
     problems = [

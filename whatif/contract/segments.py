@@ -25,7 +25,8 @@ def segment_problems(spec: StudySpec, frame: pd.DataFrame) -> Iterator[Problem]:
     >>> [problem.what for problem in segment_problems(study, pd.DataFrame({"zip": range(60)}))]
     ["Segment column 'zip' has 60 different values, more than 50."]
     """
-    names = dict.fromkeys(name for dimension in spec.segments for name in dimension)
+    dimensions = (*spec.segments, *spec.exploratory)
+    names = dict.fromkeys(name for dimension in dimensions for name in dimension)
     wide = set()
     for name in names:
         column = frame[name]
@@ -40,7 +41,7 @@ def segment_problems(spec: StudySpec, frame: pd.DataFrame) -> Iterator[Problem]:
                 why="pages call rows without a value by that name, so two segments would share it.",
                 fix="rename the level, or leave its rows without a value.",
             )
-    for dimension in spec.segments:
+    for dimension in dimensions:
         if len(dimension) > 1 and not wide.intersection(dimension):
             cells = len(frame.drop_duplicates(list(dimension)))
             if cells > MOST_CELLS:

@@ -135,10 +135,16 @@ class ValueSpec(_Block):
 
 
 class DecisionSpec(_Block):
-    """When the decision is taken, and how often results are looked at before."""
+    """When the decision is taken, and how often results are looked at before.
+
+    ``once``: on the day of the decision. ``scheduled``: every so many days, counted back from that
+    day to `start`. ``anytime``: whenever one likes, at the price of wider ranges.
+    """
 
     on: dt.date | None = None
     looks: Literal["once", "scheduled", "anytime"] = "once"
+    start: dt.date | None = None  # None: the first day in the data
+    every: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}d$")] = "7d"
 
 
 class ScheduleSpec(_Block):

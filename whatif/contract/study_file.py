@@ -16,15 +16,12 @@ from whatif.contract.study_rules import check_rules
 from whatif.contract.yaml_text import read_mapping
 
 NOT_YET = {
-    "weights": "weights per row",
     "first_exposure": "a first-exposure column",
     "option": "the split of a cost difference by option",
     "negative_controls": "negative controls",
     "events": "dated events",
-    "exploratory": "exploratory cuts",
     "bins": "bins for numeric segments",
 }
-_TARGETS_NOT_YET = ("att", "overlap")
 _FRAME_SOURCE = "a frame in memory"
 
 
@@ -119,8 +116,6 @@ def _prepared(
     given = {k: v for k, v in mapping.items() if k not in NOT_YET}
     later = [k for k in mapping if k in NOT_YET and mapping[k] not in (None, [], {}, ())]
     problems = [_not_yet(key, NOT_YET[key]) for key in later]
-    if given.get("target") in _TARGETS_NOT_YET:
-        problems.append(_not_yet("target", f"its value {given.pop('target')!r}"))
     if isinstance(given.get("value"), dict):
         given["value"] = _nested_value(given["value"], given.get("outcomes"))
     if on_frame:

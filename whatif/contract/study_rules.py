@@ -17,6 +17,9 @@ from whatif.contract.spec import (
     arm_label,
     metric_name,
 )
+from whatif.contract.study_rules_learners import learner_rules
+from whatif.contract.study_rules_looks import looks_rules
+from whatif.contract.study_rules_scores import score_rules
 from whatif.contract.where import columns_of, parse_where
 
 DESIGNS = ("experiment", "observational")
@@ -33,7 +36,7 @@ def check_rules(spec: StudySpec) -> list[Finding]:
         A study whose keys and types are already sound.
     """
     own = (_name, _design, _arms, _probability, _metrics, _ratios, _value)
-    rules = (*own, _roles, _names, _where, _time)
+    rules = (*own, _roles, _names, _where, _time, looks_rules, score_rules, learner_rules)
     return [finding for rule in rules for finding in rule(spec)]
 
 
@@ -59,14 +62,6 @@ def _design(spec: StudySpec) -> Iterator[Finding]:
             f"available: {', '.join(DESIGNS)}.",
             "an answer under another design would rest on other assumptions.",
             "choose an available design that fits how units came to their arms.",
-        )
-    if spec.decision.looks == "anytime":
-        yield _finding(
-            ("decision", "looks"),
-            "decision.looks 'anytime' is not available yet in this version; "
-            "available: once, scheduled.",
-            "plain intervals read many times claim differences that are not there.",
-            "set `looks: scheduled` or `looks: once`.",
         )
     if spec.design.kind == "experiment" and spec.cluster and spec.assigned is None:
         yield _finding(
@@ -173,6 +168,7 @@ def _uses(spec: StudySpec) -> list[tuple[Path, str, str]]:
     out += [(("covariates", i), c, "a covariate") for i, c in enumerate(spec.covariates or ())]
     out += [(("segments", i), c, "a segment") for i, cut in enumerate(spec.segments) for c in cut]
     ids = {"unit": spec.unit, "cluster": spec.cluster, "assigned": spec.assigned, "time": spec.time}
+    ids["weights"] = spec.weights
     out += [((key,), column, f"`{key}`") for key, column in ids.items() if column]
     given = spec.design.probability
     if isinstance(given, ColumnProbability | PhaseProbability):

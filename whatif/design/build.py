@@ -19,9 +19,11 @@ from whatif.design.sound import (
     later_notice,
     missing_notice,
     repeats,
+    require_target,
     require_units,
     require_variation,
     require_whole,
+    sampling_weights,
 )
 
 
@@ -63,16 +65,18 @@ def build_design(rows: Rows, spec: StudySpec, *, notices: tuple[Notice, ...] = (
     ------
     DataError
         If fewer than two units are left in an arm, the primary outcome no longer varies, a unit
-        of assignment spans clusters, or a probability or covariate is unusable.
+        of assignment spans clusters, or a probability, weight or covariate is unusable.
+    UsageError
+        If the study's target or trimming cannot be had with these arms.
     """
     frame, outcomes = rows.frame, tuple(outcome.column for outcome in spec.outcomes)
     assigned_by = spec.assigned or spec.unit
     cluster_by = spec.cluster or assigned_by
+    require_target(spec, rows.arms)
     known, phase = known_probabilities(spec.design.probability, frame, rows.arm, rows.arms)
     names, features = _features(rows, spec, phase)
     values = frame[list(outcomes)].to_numpy(dtype=np.float64, na_value=np.nan)
-    cluster = _codes(frame, cluster_by)
-    assigned = _codes(frame, assigned_by)
+    cluster, assigned = _codes(frame, cluster_by), _codes(frame, assigned_by)
     require_whole(spec, assigned, cluster)
     missing = np.isnan(values)
     intake = _intake(rows, spec, assigned=assigned, cluster=cluster, missing=missing, known=known)
@@ -89,13 +93,14 @@ def build_design(rows: Rows, spec: StudySpec, *, notices: tuple[Notice, ...] = (
         assigned=assigned,
         clusters_assigned=assigned_by == cluster_by,
         fold=fold_of(_ids(frame, cluster_by), folds=folds, seed=spec.seed),
+        refolds=_refolds(_ids(frame, cluster_by), spec, folds),
         n_folds=folds,
         known=known,
         phase=phase,
         outcomes=outcomes,
         kinds=rows.kinds,
         y=values,
-        weight=np.ones(len(frame)),
+        weight=sampling_weights(frame, spec.weights),
         features=features,
         columns=frame[_pre_treatment(spec, names)],
         unit=_ids(frame, spec.unit),
@@ -104,6 +109,12 @@ def build_design(rows: Rows, spec: StudySpec, *, notices: tuple[Notice, ...] = (
         notices=(*notices, *later_notice(spec, assigned), *lacking),
     )
     return design if index.size == len(frame) else design.take(index)
+
+
+def _refolds(cluster: pd.Series, spec: StudySpec, folds: int) -> tuple[Ints, ...]:
+    """Draw the folds again for every repetition after the first, from the seeds that follow."""
+    seeds = range(spec.seed + 1, spec.seed + spec.repetitions)
+    return tuple(fold_of(cluster, folds=folds, seed=seed) for seed in seeds)
 
 
 def _kind(spec: StudySpec) -> Literal["experiment", "observational"]:
@@ -180,15 +191,16 @@ def _features(rows: Rows, spec: StudySpec, phase: Ints) -> tuple[tuple[str, ...]
 
 
 def _pre_treatment(spec: StudySpec, features: tuple[str, ...]) -> list[str]:
-    segments = [name for dimension in spec.segments for name in dimension]
+    cuts = [name for dimension in (*spec.segments, *spec.exploratory) for name in dimension]
     time = [spec.time] if spec.time else []
-    return list(dict.fromkeys([*features, *segments, *time]))
+    return list(dict.fromkeys([*features, *cuts, *time]))
 
 
 def _population(spec: StudySpec) -> str:
     unit = "rows" if spec.unit is None else f"units ({spec.unit})"
     where = f" where {spec.data.where}" if spec.data and spec.data.where else ""
-    return f"all {unit} in the data{where}"
+    weighted = f", weighted by {spec.weights}" if spec.weights else ""
+    return f"all {unit} in the data{where}{weighted}"
 
 
 def constant_probabilities(known: Floats | None) -> Floats | None:

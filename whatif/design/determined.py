@@ -10,6 +10,8 @@ from whatif.base.errors import NotIdentifiedError, Problem
 from whatif.design.record import Design
 
 _LEAST_ROWS_PER_LEVEL = 20
+_STEP = _LEAST_ROWS_PER_LEVEL // 2
+"""Every so many rows are looked at first: most columns are cleared without reading the rest."""
 
 
 def refuse_determined_arms(design: Design, *, treatment: str, time: str | None) -> None:
@@ -50,10 +52,15 @@ def refuse_determined_arms(design: Design, *, treatment: str, time: str | None) 
 
 
 def _decides(column: pd.Series, arm: Ints) -> bool:
+    first_look = _one_arm_each(column.iloc[::_STEP], arm[::_STEP], rows=arm.size)
+    return first_look and _one_arm_each(column, arm, rows=arm.size)
+
+
+def _one_arm_each(column: pd.Series, arm: Ints, *, rows: int) -> bool:
+    """Whether every level goes with one arm, and there are few enough for that not to be luck."""
     level = pd.factorize(column, use_na_sentinel=False)[0]
-    levels = int(level.max()) + 1
-    if levels < 2 or level.size < _LEAST_ROWS_PER_LEVEL * levels:  # noqa: PLR2004
+    width, levels = int(arm.max()) + 1, int(level.max()) + 1
+    if rows < _LEAST_ROWS_PER_LEVEL * levels:
         return False
-    width = int(arm.max()) + 1
     seen = np.bincount(level * width + arm, minlength=levels * width).reshape(levels, width) > 0
     return bool((seen.sum(axis=1) == 1).all())

@@ -27,7 +27,8 @@ def fold_of(cluster: pd.Series, *, folds: int, seed: int) -> Ints:
     The same id falls in the same fold in every run of the study, whatever other rows there are.
     """
     key = f"{seed:016d}"[-16:]
+    code, known = pd.factorize(cluster, use_na_sentinel=False)
     # Object, not Arrow-backed, strings: their hash is pandas' documented stable one.
-    ids = cluster.astype("str").to_numpy(dtype=object)
-    hashed = pd.util.hash_array(ids, hash_key=key, categorize=True)
-    return (hashed % np.uint64(folds)).astype(np.int64)
+    ids = pd.Series(known).astype("str").to_numpy(dtype=object)
+    hashed = pd.util.hash_array(ids, hash_key=key, categorize=False)
+    return (hashed % np.uint64(folds)).astype(np.int64)[code]

@@ -34,6 +34,11 @@ def known_probabilities(
     return None, phase
 
 
+def is_logged(known: Floats | None, phase: Ints) -> bool:
+    """Return whether known chances differ between rows of one phase: a log of each row's own."""
+    return known is not None and not np.ptp(phase) > 0 and bool(np.ptp(known, axis=0).any())
+
+
 def _logged(column: pd.Series, arm: Ints, arms: tuple[str, ...]) -> Floats:
     got = column.to_numpy(dtype=np.float64, na_value=np.nan)
     bad = ~((got > 0) & (got <= 1))

@@ -119,6 +119,8 @@ class Design:
         Who the answer is about, in words.
     notices : tuple of Notice
         Named warnings for the page.
+    refolds : tuple of ndarray of int64, each of shape (n,)
+        Folds drawn again, once per repetition after the first.
     """
 
     kind: Literal["experiment", "observational"]
@@ -141,6 +143,7 @@ class Design:
     intake: Intake
     population: str
     notices: tuple[Notice, ...]
+    refolds: tuple[Ints, ...] = ()
 
     @property
     def n(self) -> int:
@@ -155,6 +158,7 @@ class Design:
             cluster=self.cluster[rows],
             assigned=self.assigned[rows],
             fold=self.fold[rows],
+            refolds=tuple(fold[rows] for fold in self.refolds),
             known=None if self.known is None else self.known[rows],
             phase=self.phase[rows],
             y=self.y[rows],

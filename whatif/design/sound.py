@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from whatif.base.arrays import Bools, Floats, Ints
-from whatif.base.errors import DataError, Notice, Problem
-from whatif.contract.spec import RatioSpec, StudySpec
+from whatif.base.errors import DataError, Notice, Problem, UsageError
+from whatif.contract.spec import ColumnProbability, RatioSpec, StudySpec
+
+_TWO = 2
 
 
 def repeats(codes: Ints) -> bool:
@@ -45,6 +48,74 @@ def require_whole(spec: StudySpec, assigned: Ints, cluster: Ints) -> None:
                 fix=f"declare `cluster: {spec.assigned}`, or a column that groups them.",
             )
         )
+
+
+def require_target(spec: StudySpec, arms: tuple[str, ...]) -> None:
+    """Refuse a target, or trimming, that more than two arms cannot be answered for.
+
+    Raises
+    ------
+    UsageError
+        For ``target: overlap``; and where only the chance of the arm received is logged, for
+        ``target: att`` and for trimming.
+    """
+    logged = isinstance(spec.design.probability, ColumnProbability)
+    if len(arms) == _TWO:
+        return
+    named = f"the study has {len(arms)} arms: {', '.join(arms)}"
+    fix = f"name one arm under `treatment.arms`, e.g. `arms: [{arms[1]}]`"
+    if spec.target == "overlap":
+        problem = Problem(
+            what=f"`target: overlap` compares two arms; {named}.",
+            why="every pair of arms has its own units whose arm was open, so the effects would "
+            "speak of different people.",
+            fix=f"{fix}.",
+        )
+    elif logged and spec.target == "att":
+        problem = Problem(
+            what=f"`target: att` needs the chance of the control in every row; {named}, and the "
+            "log holds the chance of the arm received.",
+            why="who could have got another arm than the control cannot be told from it.",
+            fix=f"{fix}, or use `target: ate`.",
+        )
+    elif logged and spec.overlap.rule == "trim":
+        problem = Problem(
+            what=f"`overlap: {{rule: trim}}` needs the chance of every arm; {named}, and the log "
+            "holds the chance of the arm received.",
+            why="units would be left out by the arm they got, and the rest would not be "
+            "comparable.",
+            fix=f"{fix}, or narrow the data with `where`.",
+        )
+    else:
+        return
+    raise UsageError(problem)
+
+
+def sampling_weights(frame: pd.DataFrame, column: str | None) -> Floats:
+    """Return the weight of each unit in every average, shape (n,); ones without a column.
+
+    Raises
+    ------
+    DataError
+        If a weight is missing, not a number, infinite, 0 or below.
+    """
+    if column is None:
+        return np.ones(len(frame))
+    weight = pd.to_numeric(frame[column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    bad = ~(np.isfinite(weight) & (weight > 0))
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        raise DataError(
+            Problem(
+                what=f"The sampling weight {column!r} is missing, not a number, infinite, 0 or "
+                f"below in {int(bad.sum()):,} of {bad.size:,} rows, e.g. row {first + 1}: "
+                f"{frame[column].iloc[first]!r}.",
+                why="every average counts a unit by its weight.",
+                fix="correct the weights, or leave those rows out with `where` if they were never "
+                "sampled.",
+            )
+        )
+    return weight
 
 
 def require_variation(spec: StudySpec, values: Floats) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ import pandas as pd
 from whatif.base.arrays import Ints
 from whatif.contract.segments import MISSING
 from whatif.effects.rows import Level, Segment
+
+EVERYONE = -1
+"""Index of the cut that does not cut: one cell, everyone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,9 +38,17 @@ class Cells:
     code: Ints
 
     def of_dimension(self, index: int) -> range:
-        """Return the cell indices of one dimension."""
+        """Return the cell indices of one dimension; of everyone, just the first cell."""
+        if index == EVERYONE:
+            return range(1)
         bounds = (*self.starts, len(self.segments))
         return range(bounds[index], bounds[index + 1])
+
+    def codes(self, index: int, rows: Ints) -> Ints:
+        """Return the cell of each of `rows` within one dimension."""
+        if index == EVERYONE:
+            return np.zeros(rows.size, dtype=np.int64)
+        return np.asarray(self.code[:, index].take(rows))
 
 
 def cut(columns: pd.DataFrame, dimensions: tuple[tuple[str, ...], ...]) -> Cells:
@@ -56,19 +68,30 @@ def cut(columns: pd.DataFrame, dimensions: tuple[tuple[str, ...], ...]) -> Cells
     ((), (('device', 'desktop'),), (('device', 'mobile'),))
     """
     segments: list[Segment] = [()]
-    starts, codes = [], []
-    for dimension in dimensions:
-        parts = [_levels(columns[name]) for name in dimension]
-        code = np.zeros(len(columns), dtype=np.int64)
-        for known, index in parts:
-            code = code * len(known) + index
-        present, compact = np.unique(code, return_inverse=True)
+    starts: list[int] = []
+    code = np.zeros((len(columns), len(dimensions)), dtype=np.int64, order="F")
+    known = {name: _levels(columns[name]) for dimension in dimensions for name in dimension}
+    for d, dimension in enumerate(dimensions):
+        levels = [known[name][0] for name in dimension]
+        combined = np.zeros(len(columns), dtype=np.int64)
+        for name in dimension:
+            combined = combined * len(known[name][0]) + known[name][1]
+        present, compact = _present(combined, math.prod(map(len, levels)))
         starts.append(len(segments))
-        codes.append(compact + len(segments))
-        levels = [known for known, _ in parts]
-        segments.extend(_name(int(combined), dimension, levels) for combined in present)
-    code = np.column_stack(codes) if codes else np.zeros((len(columns), 0), dtype=np.int64)
+        code[:, d] = compact + len(segments)
+        segments.extend(_name(int(found), dimension, levels) for found in present)
     return Cells(segments=tuple(segments), dimensions=dimensions, starts=tuple(starts), code=code)
+
+
+def _present(combined: Ints, possible: int) -> tuple[Ints, Ints]:
+    """Return the combinations that occur, in order, and the place of each row's among them."""
+    if possible > max(combined.size, 1):
+        present, compact = np.unique(combined, return_inverse=True)
+        return present, compact.astype(np.int64)
+    present = np.flatnonzero(np.bincount(combined, minlength=possible))
+    place = np.zeros(possible, dtype=np.int64)
+    place[present] = np.arange(present.size)
+    return present, place[combined]
 
 
 def _levels(column: pd.Series) -> tuple[list[Level], Ints]:

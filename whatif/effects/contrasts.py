@@ -1,7 +1,8 @@
-"""Arm minus control as a function of the joint means: value, baseline and gradient."""
+"""Functions of the joint means with their gradients: means of metrics and sums of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,14 +23,40 @@ class Metric:
     denominator: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """A coefficient times the mean of a metric in one cell and arm, by index into a `Joint`."""
+
+    coefficient: float
+    metric: Metric
+    cell: int
+    arm: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Estimate:
+    """A number that follows from the joint means, with its gradient.
+
+    Attributes
+    ----------
+    value : float
+        In the metric's unit.
+    gradient : ndarray, shape (S·A·K,)
+        Derivative by ``theta.ravel()``.
+    """
+
+    value: float
+    gradient: Floats
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Contrast:
-    """One arm minus control in one cell.
+    """One arm minus another in one cell.
 
     Attributes
     ----------
     baseline, difference : float
-        Control mean and difference, in the metric's unit.
+        Mean of the arm compared with, and difference, in the metric's unit.
     gradient : ndarray, shape (S·A·K,)
         Derivative of `difference` by ``theta.ravel()``.
     baseline_gradient : ndarray, shape (S·A·K,)
@@ -48,37 +75,50 @@ class Contrast:
     lift_gradient: Floats
 
 
-def contrast(means: Joint, metric: Metric, *, cell: int, arm: int) -> Contrast:
-    """Return arm minus control of `metric` in `cell`, with gradients for the delta method.
+def mean(means: Joint, metric: Metric, *, cell: int, arm: int) -> Estimate:
+    """Return the mean of `metric` in a cell, had everyone there got the arm.
 
     A ratio ``R = N/D`` has influence ``(ψ_N − R ψ_D) / D`` (Deng, Knoblich & Lu 2018, KDD,
     section 3); its denominator must not be 0.
     """
-    treated, treated_gradient = _mean(means, metric, cell, arm)
-    control, control_gradient = _mean(means, metric, cell, 0)
-    gradient = treated_gradient - control_gradient
-    lift, lift_gradient = None, np.zeros(gradient.size)
-    if control > 0.0:
-        lift = treated / control - 1.0
-        lift_gradient = (treated_gradient - (treated / control) * control_gradient) / control
-    return Contrast(
-        baseline=control,
-        difference=treated - control,
-        gradient=gradient,
-        baseline_gradient=control_gradient,
-        lift=lift,
-        lift_gradient=lift_gradient,
-    )
-
-
-def _mean(means: Joint, metric: Metric, cell: int, arm: int) -> tuple[float, Floats]:
     gradient = np.zeros(means.theta.shape)
     top = float(means.theta[cell, arm, metric.numerator])
     if metric.denominator is None:
         gradient[cell, arm, metric.numerator] = 1.0
-        return top, gradient.ravel()
+        return Estimate(value=top, gradient=gradient.ravel())
     bottom = float(means.theta[cell, arm, metric.denominator])
     ratio = top / bottom
     gradient[cell, arm, metric.numerator] = 1.0 / bottom
     gradient[cell, arm, metric.denominator] -= ratio / bottom
-    return ratio, gradient.ravel()
+    return Estimate(value=ratio, gradient=gradient.ravel())
+
+
+def total(means: Joint, terms: Iterable[Term]) -> Estimate:
+    """Return the sum of `terms`, with its gradient for the delta method."""
+    value, gradient = 0.0, np.zeros(means.theta.size)
+    for term in terms:
+        part = mean(means, term.metric, cell=term.cell, arm=term.arm)
+        value += term.coefficient * part.value
+        gradient += term.coefficient * part.gradient
+    return Estimate(value=value, gradient=gradient)
+
+
+def contrast(means: Joint, metric: Metric, *, cell: int, arm: int, versus: int = 0) -> Contrast:
+    """Return `arm` minus `versus` of `metric` in `cell`, with gradients for the delta method."""
+    treated = mean(means, metric, cell=cell, arm=arm)
+    control = mean(means, metric, cell=cell, arm=versus)
+    gradient = treated.gradient - control.gradient
+    lift, lift_gradient = None, np.zeros(gradient.size)
+    if control.value > 0.0:
+        lift = treated.value / control.value - 1.0
+        lift_gradient = (
+            treated.gradient - (treated.value / control.value) * control.gradient
+        ) / control.value
+    return Contrast(
+        baseline=control.value,
+        difference=treated.value - control.value,
+        gradient=gradient,
+        baseline_gradient=control.gradient,
+        lift=lift,
+        lift_gradient=lift_gradient,
+    )

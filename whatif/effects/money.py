@@ -1,18 +1,77 @@
-"""What an arm is worth a month, and the worth of an order at which it pays."""
+"""What an arm is worth a unit and a month, and the worth of an order at which it pays."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from whatif.base.arrays import Floats
 from whatif.base.records import BreakEven, Money
 from whatif.contract.spec import ValueSpec
 from whatif.effects.bands import t_critical
-from whatif.effects.contrasts import Metric, contrast
-from whatif.effects.fieller import fieller
+from whatif.effects.contrasts import Estimate, Metric, Term, total
 from whatif.effects.joint import Joint
+from whatif.effects.minimum import enough_for_interval
+from whatif.effects.ratio_sets import ratio_of
+from whatif.effects.rows import Ends, Segment
+from whatif.scores.record import Target
 
 DAYS_PER_MONTH = 30.44
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyRow:
+    """What giving one arm instead of another is worth, to everyone or in a segment.
+
+    Attributes
+    ----------
+    arm, versus : str
+        The arm that is given, and the one it replaces.
+    segment : tuple of (column, level)
+        Who gets it; empty for everyone.
+    currency : str
+        Code such as ``"USD"``; empty where the study names none.
+    n, clusters : int
+        Units and clusters in the segment.
+    per_unit, std_error : float
+        Money per unit of the segment, positive for a gain, and its clustered error.
+    ci : (low, high)
+        Interval of `per_unit`; None is unbounded.
+    units_per_month : float or None
+        Units a month in the whole population; None where neither study nor data say.
+    per_month, per_month_std_error : float or None
+        Money a month: the segment's share of `units_per_month` times `per_unit`, with the share as
+        uncertain as it is.
+    per_month_ci : (low, high)
+        Interval of `per_month`.
+    break_even : BreakEven or None
+        The worth of one more of the first outcome that is worth something, at which gain and cost
+        cancel; None without such an outcome, or without an interval.
+    critical : float or None
+        Critical value of the intervals; None below ten clusters an arm.
+    df : int
+        Degrees of freedom behind it.
+    target : str
+        Whom the number speaks of.
+    """
+
+    arm: str
+    versus: str
+    segment: Segment
+    currency: str
+    n: int
+    clusters: int
+    per_unit: float
+    std_error: float
+    ci: Ends
+    units_per_month: float | None
+    per_month: float | None
+    per_month_std_error: float | None
+    per_month_ci: Ends
+    break_even: BreakEven | None
+    critical: float | None
+    df: int
+    target: Target
 
 
 def units_per_month(value: ValueSpec, *, units: int, days: int | None) -> float | None:
@@ -29,60 +88,132 @@ def units_per_month(value: ValueSpec, *, units: int, days: int | None) -> float 
 
 
 def money(means: Joint, value: ValueSpec, *, arm: int, per_month: float, level: float) -> Money:
-    """Value giving everyone `arm` instead of the control, per month, with its interval.
+    """Value giving everyone `arm` instead of the control, per month, with its interval."""
+    made = money_row(means, value, arm=arm, per_month=per_month, level=level)
+    return Money(
+        arm=made.arm,
+        versus=made.versus,
+        currency=made.currency,
+        units_per_month=per_month,
+        estimate=per_month * made.per_unit,
+        ci=made.per_month_ci,
+        break_even=made.break_even,
+    )
+
+
+def money_row(
+    means: Joint,
+    value: ValueSpec,
+    *,
+    arm: int,
+    versus: int = 0,
+    cell: int = 0,
+    per_month: float | None,
+    level: float,
+) -> MoneyRow:
+    """Value giving the units of a cell `arm` instead of `versus`.
 
     Linear in the joint means, so its error from Σ is exact; the covariance of orders and cost is
     in it. Break-even is Fieller's set for the first outcome with a positive worth.
+
+    Parameters
+    ----------
+    means : Joint
+        Joint means; both arms must occur in the cell.
+    value : ValueSpec
+        What one unit of each outcome is worth, and what an arm costs per unit.
+    arm, versus, cell : int
+        By index into `means`.
+    per_month : float or None
+        Units a month in the whole population.
+    level : float
+        Coverage of the intervals.
     """
-    n_outcomes = len(means.outcomes)
-    gains = [contrast(means, Metric(name=k, numerator=i), cell=0, arm=arm)
-             for i, k in enumerate(means.outcomes)]  # fmt: skip
-    worth = np.array([value.per.get(name, 0.0) for name in means.outcomes])
-    paid = value.arm_cost.get(means.arms[arm], 0.0) - value.arm_cost.get(means.arms[0], 0.0)
-    gradient = sum((w * g.gradient for w, g in zip(worth, gains, strict=True)), start=np.zeros(1))
-    estimate = float(worth @ np.array([g.difference for g in gains])) - paid
-    critical = t_critical(level, means.degrees(0, arm))
-    half = critical * float(np.sqrt(gradient @ means.sigma @ gradient))
-    ordered = next((i for i in range(n_outcomes) if worth[i] > 0), None)
-    return Money(
+    gain = total(means, _worth(means, value, cell=cell, arm=arm, versus=versus))
+    paid = value.arm_cost.get(means.arms[arm], 0.0) - value.arm_cost.get(means.arms[versus], 0.0)
+    net = Estimate(value=gain.value - paid, gradient=gain.gradient)
+    places = [(cell, arm), (cell, versus)]
+    df = means.degrees_of(places)
+    honest = df > 0 and enough_for_interval(means, places)
+    critical = t_critical(level, df) if honest else None
+    error, monthly = means.error(net.gradient), _monthly(means, net, cell, per_month)
+    monthly_error = None if monthly is None else means.error(monthly.gradient)
+    return MoneyRow(
         arm=means.arms[arm],
-        versus=means.arms[0],
+        versus=means.arms[versus],
+        segment=means.cells.segments[cell],
         currency=value.currency,
+        n=int(means.counts.units[cell]),
+        clusters=int(means.counts.clusters[cell]),
+        per_unit=net.value,
+        std_error=error,
+        ci=_ends(net.value, error, critical),
         units_per_month=per_month,
-        estimate=per_month * estimate,
-        ci=(per_month * (estimate - half), per_month * (estimate + half)),
-        break_even=None
-        if ordered is None
-        else _break_even(
-            means.outcomes[ordered],
-            gain=(gains[ordered].difference, gains[ordered].gradient),
-            rest=(estimate - worth[ordered] * gains[ordered].difference,
-                  gradient - worth[ordered] * gains[ordered].gradient),
-            sigma=means.sigma,
-            critical=critical,
-        ),
-    )  # fmt: skip
+        per_month=None if monthly is None else monthly.value,
+        per_month_std_error=monthly_error,
+        per_month_ci=_ends(None if monthly is None else monthly.value, monthly_error, critical),
+        break_even=_break_even(means, value, net, pair=(arm, versus), cell=cell, critical=critical),
+        critical=critical,
+        df=df,
+        target=means.target,
+    )
+
+
+def _worth(means: Joint, value: ValueSpec, *, cell: int, arm: int, versus: int) -> list[Term]:
+    return [
+        Term(
+            coefficient=sign * value.per[name],
+            metric=Metric(name=name, numerator=k),
+            cell=cell,
+            arm=which,
+        )
+        for k, name in enumerate(means.outcomes)
+        if name in value.per
+        for which, sign in ((arm, 1.0), (versus, -1.0))
+    ]
+
+
+def _monthly(means: Joint, net: Estimate, cell: int, per_month: float | None) -> Estimate | None:
+    """Return ``N p net`` with p the cell's share; the gradient goes on into the shares."""
+    if per_month is None:
+        return None
+    share = float(means.share[cell])
+    of_shares = np.zeros(means.share.size)
+    of_shares[cell] = net.value
+    gradient = per_month * np.concatenate([share * net.gradient, of_shares])
+    return Estimate(value=per_month * share * net.value, gradient=gradient)
+
+
+def _ends(estimate: float | None, error: float | None, critical: float | None) -> Ends:
+    if estimate is None or error is None or critical is None:
+        return (None, None)
+    return (estimate - critical * error, estimate + critical * error)
 
 
 def _break_even(
-    outcome: str,
+    means: Joint,
+    value: ValueSpec,
+    net: Estimate,
     *,
-    gain: tuple[float, Floats],
-    rest: tuple[float, Floats],
-    sigma: Floats,
-    critical: float,
-) -> BreakEven:
-    """Solve ``worth · gain + rest = 0`` for the worth of one more of `outcome`."""
-    variances = (
-        float(rest[1] @ sigma @ rest[1]),
-        float(gain[1] @ sigma @ gain[1]),
-        float(-rest[1] @ sigma @ gain[1]),
+    pair: tuple[int, int],
+    cell: int,
+    critical: float | None,
+) -> BreakEven | None:
+    """Solve ``worth · gain + rest = 0`` for the worth of one more of the first valued outcome."""
+    ordered = next((k for k in means.outcomes if value.per.get(k, 0.0) > 0), None)
+    if ordered is None or critical is None:
+        return None
+    one_more = ValueSpec(currency=value.currency, per={ordered: 1.0})
+    gain = total(means, _worth(means, one_more, cell=cell, arm=pair[0], versus=pair[1]))
+    worth = value.per[ordered]
+    paid = Estimate(
+        value=worth * gain.value - net.value, gradient=worth * gain.gradient - net.gradient
     )
-    found = fieller(-rest[0], gain[0], variances=variances, critical=critical)
+    found = ratio_of(means, paid, gain, critical)
     return BreakEven(
-        outcome=outcome,
-        value=float(-rest[0] / gain[0]) if gain[0] != 0 else None,
+        outcome=ordered,
+        value=paid.value / gain.value if gain.value != 0 else None,
         kind=found.kind,
         ends=found.ends,
-        pays_above=bool(gain[0] > 0),
+        pays_above=bool(gain.value > 0),
     )

@@ -58,6 +58,10 @@ class EffectRow:
         ``"suppressed"`` below the minimum cell size, ``"no_overlap"`` without both arms.
     target : str
         Whom the number speaks of: ``"ate"``, ``"att"`` or ``"overlap"``.
+    p_value : float or None
+        Chance of a difference this large if the arm changed nothing: for a cut that was not
+        declared, adjusted for every cut tried; for everyone with too few clusters for an interval,
+        by drawing again which clusters got the arm. None elsewhere.
     sequential : (low, high) or None
         Range that stays valid however often results are looked at; None when they are looked at
         once. Readings come from it where it is given.
@@ -83,7 +87,15 @@ class EffectRow:
     df: int
     shown: Shown
     target: Target = "ate"
+    p_value: float | None = None
     sequential: Ends | None = None
+
+    @property
+    def read_from(self) -> Ends:
+        """Range that the reading comes from: sequential where given, else band or interval."""
+        if self.sequential is not None:
+            return self.sequential
+        return self.band if self.segment else self.ci
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +112,9 @@ class HeterogeneityRow:
         None where too few clusters allow no test.
     df : tuple of int
         Numerator and denominator degrees of freedom.
+    planned : bool
+        Whether the cut was declared; if not, `p_value` is adjusted (Holm) for every test of an
+        undeclared cut.
     """
 
     outcome: str
@@ -108,12 +123,56 @@ class HeterogeneityRow:
     statistic: float | None
     p_value: float | None
     df: tuple[int, int]
+    planned: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestRow:
+    """The effect in one segment minus the effect in the rest of its dimension.
+
+    To be read only where the test of the dimension (`HeterogeneityRow`) tells its segments apart.
+
+    Attributes
+    ----------
+    outcome : str
+        Outcome column or ratio name.
+    arm, versus : str
+        The arm and the control it is compared with.
+    segment : tuple of (column, level)
+        The segment; the rest is everyone else.
+    estimate, std_error : float
+        Difference of the two effects and its clustered error, in the outcome's unit.
+    ci, band : (low, high)
+        Interval of this difference alone, and simultaneous over `family`; None is unbounded.
+    family : str
+        Name of the family the band covers.
+    critical : float
+        Critical value of the band.
+    df : int
+        Degrees of freedom behind `critical`.
+    target : str
+        Whom the number speaks of.
+    """
+
+    outcome: str
+    arm: str
+    versus: str
+    segment: Segment
+    estimate: float
+    std_error: float
+    ci: Ends
+    band: Ends
+    family: str
+    critical: float
+    df: int
+    target: Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EffectRows:
-    """Every effect and segment test of one run, overall effects first."""
+    """Every effect and segment test of one run: overall, declared segments, then other cuts."""
 
     effects: tuple[EffectRow, ...]
     heterogeneity: tuple[HeterogeneityRow, ...]
     level: float
+    rest: tuple[RestRow, ...] = ()

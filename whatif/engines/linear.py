@@ -1,107 +1,128 @@
-"""Regularised linear and logistic models on splines: the nuisance candidate for small data."""
+"""Penalised linear and logistic models on slopes and curves: the nuisance candidate for small data.
+
+The penalty, and how much dearer a curve is than a slope, are chosen on inner folds of whole
+clusters; with plenty of rows for every column they no longer matter and a penalty of 1 stands.
+"""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from whatif.base.arrays import Bools, Floats
+from whatif.base.arrays import Bools, Floats, Ints
+from whatif.engines.inner_folds import inner_folds
+from whatif.engines.linear_basis import Basis, Matrix, fit_basis
+from whatif.engines.penalty import CURVES, FOLDS, STRENGTHS, choose_penalty, ridge
 
-SPLINES_UP_TO = 200_000
-"""Rows up to which numeric columns get cubic splines; above, boosting carries the curvature."""
+__all__ = ["Basis", "Matrix", "fit_basis", "predict_mean", "predict_probability"]
 
-CURVED_FROM = 8
-"""Distinct values above which a number is worth a curve."""
-
-Matrix = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Basis:
-    """Turns covariates into the columns of a linear model; learnt on training rows only."""
-
-    transformer: Any
-
-    def columns(self, values: Matrix) -> Floats:
-        """Return the model matrix, shape (rows, columns)."""
-        return np.asarray(self.transformer.transform(values), dtype=np.float64)
+PLENTY = 500
+"""Rows per column from which the penalty is not worth choosing."""
 
 
-def fit_basis(values: Matrix, categorical: Bools) -> Basis:
-    """Learn imputation, scaling, splines and level indicators from training rows.
+def predict_mean(
+    x: Floats,
+    y: Floats,
+    at: Floats,
+    *,
+    curved: Bools | None = None,
+    weight: Floats | None = None,
+    cluster: Ints | None = None,
+) -> Floats:
+    """Ridge regression of `y` on `x`, predicted at `at`; returns (m,).
 
     Parameters
     ----------
-    values : ndarray of float32, shape (rows, p)
-        Covariates; NaN is missing, level codes where `categorical`.
-    categorical : ndarray of bool, shape (p,)
-        Which columns hold level codes; a level first met at prediction adds nothing.
+    x, y, at : ndarray, shapes (rows, q), (rows,), (m, q)
+        Model matrix and outcome of training rows, model matrix of the rows to predict.
+    curved : ndarray of bool, shape (q,), optional
+        `Basis.curved`; None: no column bends a line.
+    weight : ndarray, shape (rows,), optional
+        Sampling weights; only their proportions matter.
+    cluster : ndarray of int64, shape (rows,), optional
+        Clusters that inner folds keep whole; None: every row is its own.
     """
-    from sklearn.compose import ColumnTransformer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
-
-    seen = [_levels(values[:, j]) for j in range(values.shape[1])]
-    few_rows = len(values) <= SPLINES_UP_TO
-    curved = [j for j, s in enumerate(seen) if few_rows and not categorical[j] and s > CURVED_FROM]
-    straight = [j for j, s in enumerate(seen) if not categorical[j] and s > 1 and j not in curved]
-    levels = [j for j in np.flatnonzero(categorical) if seen[j] > 0]
-    gaps = [j for j in (*curved, *straight) if np.isnan(values[:, j]).any()]
-    spline = SplineTransformer(
-        n_knots=5, degree=3, knots="quantile", extrapolation="linear", include_bias=False
-    )
-    parts = [
-        ("curved", make_pipeline(_median(), spline, StandardScaler()), curved),
-        ("straight", make_pipeline(_median(), StandardScaler()), straight),
-        ("gaps", _missing_indicator(), gaps),
-        ("levels", OneHotEncoder(handle_unknown="ignore", sparse_output=False), levels),
-    ]
-    transformer = ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0.0)
-    return Basis(transformer.fit(values.astype(np.float64)))
+    x, at, curved = _no_wider_than_long(x, at, curved)
+    share = _shares(weight)
+    penalty, scale = _chosen(x, y[:, None], order=y, curved=curved, weight=share, cluster=cluster)
+    return ridge(x, y, weight=share, penalty=penalty, scale=scale)(at)
 
 
-def _levels(column: Matrix) -> int:
-    distinct = np.unique(column[:: max(1, column.size // 20_000)])
-    return int(np.count_nonzero(~np.isnan(distinct)))
+def predict_probability(
+    x: Floats,
+    label: Ints,
+    at: Floats,
+    *,
+    levels: int,
+    curved: Bools | None = None,
+    weight: Floats | None = None,
+    cluster: Ints | None = None,
+) -> Floats:
+    """Penalised logistic regression of an integer `label`, probabilities at `at`.
 
-
-def _median() -> Any:  # noqa: ANN401  (a scikit-learn transformer)
-    from sklearn.impute import SimpleImputer
-
-    return SimpleImputer(strategy="median")
-
-
-def _missing_indicator() -> Any:  # noqa: ANN401  (a scikit-learn transformer)
-    from sklearn.preprocessing import FunctionTransformer
-
-    return FunctionTransformer(_is_missing)
-
-
-def _is_missing(values: Floats) -> Floats:
-    return np.isnan(values).astype(np.float64)
-
-
-def predict_mean(x: Floats, y: Floats, at: Floats) -> Floats:
-    """Ridge regression of `y` on `x`, predicted at `at`; shapes (rows, q), (rows,), (m, q)."""
-    from sklearn.linear_model import Ridge
-
-    return np.asarray(Ridge(alpha=1.0, solver="cholesky").fit(x, y).predict(at), dtype=np.float64)
-
-
-def predict_probability(x: Floats, label: NDArray[np.int64], at: Floats, *, levels: int) -> Floats:
-    """Logistic regression of an integer `label`, probabilities at `at`, shape (m, levels)."""
+    Parameters as in `predict_mean`; `label` is 0 … `levels` − 1. Returns shape (m, levels), zero
+    for a level that no training row has.
+    """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=1.0, solver="newton-cholesky", max_iter=100)
+    share = _shares(weight)
+    mean = np.bincount(label, weights=share, minlength=levels) / label.size
+    out, met = np.zeros((at.shape[0], levels)), np.flatnonzero(mean)
+    if met.size == 1:
+        out[:, met] = 1.0
+        return out
+    x, at, curved = _no_wider_than_long(x, at, curved)
+    flags = (label[:, None] == met).astype(np.float64)
+    penalty, scale = _chosen(x, flags, order=label, curved=curved, weight=share, cluster=cluster)
+    variance = float((mean[met] * (1 - mean[met])).mean())
+    inverse = 1 / max(1.0, penalty * variance)
+    model = LogisticRegression(C=inverse, solver="newton-cholesky", max_iter=100)
     with warnings.catch_warnings():
         # Separable data stop short of the tolerance; the out-of-fold loss judges what came out.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(x, label)
-    out = np.zeros((at.shape[0], levels))
-    out[:, model.classes_] = model.predict_proba(at)
+        model.fit(_scaled(x, scale), label, sample_weight=share)
+    out[:, model.classes_] = model.predict_proba(_scaled(at, scale))
     return out
+
+
+def _scaled(x: Floats, scale: Floats) -> Floats:
+    return x if (scale == 1).all() else x * scale
+
+
+def _shares(weight: Floats | None) -> Floats | None:
+    return None if weight is None else weight / weight.mean()
+
+
+def _no_wider_than_long(
+    x: Floats, at: Floats, curved: Bools | None
+) -> tuple[Floats, Floats, Bools]:
+    """With more columns than rows, turn to the rows' own axes: the same fits, far smaller."""
+    curved = np.zeros(x.shape[1], dtype=bool) if curved is None else curved
+    if x.shape[1] <= len(x):
+        return x, at, curved
+    scale = np.where(curved, CURVES[-1], 1.0)
+    _, _, axes = np.linalg.svd(x * scale, full_matrices=False)
+    turn = (axes * scale).T
+    return x @ turn, at @ turn, np.zeros(len(axes), dtype=bool)
+
+
+def _chosen(
+    x: Floats,
+    targets: Floats,
+    *,
+    order: Floats | Ints,
+    curved: Bools,
+    weight: Floats | None,
+    cluster: Ints | None,
+) -> tuple[float, Floats]:
+    """Return the penalty and the scale of each column."""
+    rows, columns = x.shape
+    if rows >= PLENTY * columns:
+        return 1.0, np.ones(columns)
+    fold = inner_folds(order, cluster=cluster, folds=FOLDS)
+    if fold.max() + 1 < FOLDS:  # too few clusters to compare penalties on: nearly a constant
+        return float(STRENGTHS[-1] * rows), np.ones(columns)
+    penalty, curve = choose_penalty(x, targets, weight=weight, fold=fold, curved=curved)
+    return penalty, np.where(curved, curve, 1.0)

@@ -110,7 +110,7 @@ def _require_nodes(question: Question) -> None:
 def _require_pre_treatment(question: Question) -> None:
     roles = {
         **dict.fromkeys(question.filtered, "The column of the row filter"),
-        **dict.fromkeys(question.segments, "The segment"),
+        **dict.fromkeys((*question.segments, *question.exploratory), "The segment"),
         **dict.fromkeys(question.covariates, "The covariate"),
     }
     problems = []
@@ -261,7 +261,12 @@ def _how_to_close(question: Question) -> str:
 
 def _require_segments(question: Question, adjustment: tuple[str, ...]) -> None:
     """Refuse cuts that open a path; all cuts are adjusted for as soon as anything is."""
-    cuts = [question.segments] if adjustment else question.spec.segments
+    spec = question.spec
+    cuts = (
+        [question.segments, *spec.exploratory]
+        if adjustment
+        else [*spec.segments, *spec.exploratory]
+    )
     for cut in cuts:
         for outcome in question.outcomes:
             adjusted = {*adjustment, *cut}

@@ -27,7 +27,7 @@ class Question:
         Its graph.
     treatment : str
         Treatment column.
-    outcomes, segments, filtered : tuple of str
+    outcomes, segments, exploratory, filtered : tuple of str
         Outcome columns, columns of any cut, columns of the row filter.
     fixed : tuple of str
         Columns that the row filter holds at one value.
@@ -40,6 +40,7 @@ class Question:
     treatment: str
     outcomes: tuple[str, ...]
     segments: tuple[str, ...]
+    exploratory: tuple[str, ...]
     filtered: tuple[str, ...]
     fixed: tuple[str, ...]
     measured: frozenset[str]
@@ -57,7 +58,13 @@ class Question:
     @property
     def named(self) -> tuple[str, ...]:
         """Columns that must be nodes of the graph."""
-        names = (self.treatment, *self.outcomes, *self.covariates, *self.segments)
+        names = (
+            self.treatment,
+            *self.outcomes,
+            *self.covariates,
+            *self.segments,
+            *self.exploratory,
+        )
         return tuple(dict.fromkeys(names))
 
     @property
@@ -104,6 +111,7 @@ def question_of(spec: StudySpec, dag: Dag, columns: Collection[str]) -> Question
         treatment=spec.treatment.column,
         outcomes=tuple(outcome.column for outcome in spec.outcomes),
         segments=tuple(dict.fromkeys(name for cut in spec.segments for name in cut)),
+        exploratory=tuple(dict.fromkeys(name for cut in spec.exploratory for name in cut)),
         filtered=filter_columns(spec),
         fixed=() if expression is None else tuple(sorted(_fixed(expression))),
         measured=frozenset(name for name in columns if name != spec.unit),

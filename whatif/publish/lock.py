@@ -43,6 +43,21 @@ def site_lock(site: Path, *, wait: float = 30.0) -> Iterator[None]:
 
 
 @contextmanager
+def waiting_lock(path: Path, what: str, *, wait: float = 30.0) -> Iterator[None]:
+    """Hold the lock file `path`, waiting up to `wait` seconds; `what` names it in the error.
+
+    Raises
+    ------
+    LockedError
+        If it stays taken (exit code 75).
+    PublishError
+        If it cannot be made.
+    """
+    with _held(path, what, wait=wait):
+        yield
+
+
+@contextmanager
 def _held(path: Path, what: str, *, wait: float) -> Iterator[None]:
     import filelock
 

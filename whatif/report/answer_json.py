@@ -7,7 +7,8 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from whatif.effects.rows import EffectRow, Ends, HeterogeneityRow
+from whatif.effects.bounds.row import BoundsRow
+from whatif.effects.rows import EffectRow, HeterogeneityRow, RestRow
 from whatif.report.document import Report
 from whatif.verdict.record import Reading
 
@@ -19,8 +20,8 @@ def answer_json(report: Report) -> str:
 
     Keys are sorted and numbers keep every digit. A number that does not exist, or is not
     bounded, is null; there is never a NaN. Cells too small to show keep their numbers beside the
-    reading ``suppressed``. Second opinions follow the run's own effects, under
-    the name of their estimator and without a reading.
+    reading ``suppressed``. Second opinions follow the run's own effects, under the name of their
+    estimator and without a reading. Bounds have a list of their own: they have no estimate.
     """
     verdict = report.verdict
     answer: Json = {
@@ -38,11 +39,18 @@ def answer_json(report: Report) -> str:
             *(_effect(row, reading, report) for row, reading in report.read()),
             *(_effect(row, None, report) for row in report.opinions),
         ],
+        "bounds": [_bounds(row) for row in report.bounds],
+        "rest": [_rest(row) for row in report.effects.rest],
+        "populations": [asdict(row) for row in report.populations],
+        "repetitions": [asdict(row) for row in report.repetitions],
         "heterogeneity": [_test(row) for row in report.effects.heterogeneity],
         "checks": [asdict(check) for check in report.checks],
         "verdict": {key: value for key, value in asdict(verdict).items() if key != "readings"},
         "notices": [{"code": n.code, **asdict(n.problem)} for n in report.notices],
-        "quality": [{**asdict(q), "losses": dict(q.losses)} for q in report.quality],
+        "quality": [
+            {**asdict(q), "losses": dict(q.losses), "weights": dict(q.weights)}
+            for q in report.quality
+        ],
         "overlap": [asdict(o) for o in report.overlap],
         "money": None if report.money is None else asdict(report.money),
     }
@@ -93,6 +101,8 @@ def _estimand(report: Report) -> Json:
         "source": estimand.source,
         "edges": estimand.edges,
         "hidden": estimand.hidden,
+        "target": report.spec.target,
+        "weights": report.spec.weights,
     }
 
 
@@ -110,6 +120,9 @@ def _effect(row: EffectRow, reading: Reading | None, report: Report) -> Json:
         "std_error": row.std_error,
         "ci": row.ci,
         "band": row.band,
+        "sequential": row.sequential,
+        "target": row.target,
+        "p_value": row.p_value,
         "relative": None if row.relative is None else asdict(row.relative),
         "shrunk": row.shrunk,
         "reading": None if reading is None else reading.value,
@@ -121,16 +134,27 @@ def _effect(row: EffectRow, reading: Reading | None, report: Report) -> Json:
         "shown": row.shown,
     }
     if ratio:
-        effect["interval"] = None if row.estimate is None else _interval(row.ci)
+        effect["interval"] = _interval(row)
     return effect
 
 
-def _interval(ends: Ends) -> Json:
-    """Return the set of values not ruled out, as its kind and its finite ends."""
-    low, high = ends
-    if low is None and high is None:
-        return {"kind": "all", "ends": []}
-    return {"kind": "interval", "ends": [low, high]}
+def _interval(row: EffectRow) -> Json | None:
+    """Return the values of a difference of ratios that are not ruled out, as kind and finite ends.
+
+    It is one interval or, where a denominator may be zero, every value; None where there are too
+    few clusters for a set at all, which leaves no critical value either.
+    """
+    if row.ci != (None, None):
+        return {"kind": "interval", "ends": row.ci}
+    return {"kind": "all", "ends": []} if row.critical and row.estimate is not None else None
+
+
+def _bounds(row: BoundsRow) -> Json:
+    return {**asdict(row), "segment": dict(row.segment), "estimate": None}
+
+
+def _rest(row: RestRow) -> Json:
+    return {**asdict(row), "segment": dict(row.segment)}
 
 
 def _test(row: HeterogeneityRow) -> Json:
@@ -141,4 +165,5 @@ def _test(row: HeterogeneityRow) -> Json:
         "statistic": row.statistic,
         "p_value": row.p_value,
         "df": row.df,
+        "planned": row.planned,
     }

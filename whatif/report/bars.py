@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from whatif.effects.bounds.row import BoundsRow
 from whatif.effects.rows import EffectRow, Ends
 from whatif.report.measure import Measure
 
@@ -66,15 +67,18 @@ class Bar:
         Ends of the interval.
     open_left, open_right : bool
         Whether an end runs out of the drawing, drawn as an arrow head.
-    point : int
-        The estimate.
+    point : int or None
+        The estimate; None where bounds stand in its place.
+    bounds : (int, int) or None
+        Ends of an identified interval.
     """
 
     left: int
     right: int
     open_left: bool
     open_right: bool
-    point: int
+    point: int | None
+    bounds: tuple[int, int] | None = None
 
 
 def symmetric_axis(measure: Measure, ranges: Iterable[Ends]) -> Axis:
@@ -112,15 +116,28 @@ def backdrop(measure: Measure, axis: Axis) -> Backdrop:
     )
 
 
-def bar(row: EffectRow, axis: Axis, *, use_band: bool) -> Bar | None:
+def bar(row: EffectRow, axis: Axis) -> Bar | None:
     """Return the bar of `row`, or None where it carries no numbers."""
     if row.shown != "shown" or row.estimate is None:
         return None
-    low, high = row.band if use_band else row.ci
+    return _bar(row.read_from, axis, point=axis.at(row.estimate), bounds=None)
+
+
+def bounds_bar(row: BoundsRow, axis: Axis) -> Bar | None:
+    """Return the bar of bounds, or None where there are none."""
+    low, high = row.bounds
+    if row.shown != "shown" or low is None or high is None:
+        return None
+    return _bar(row.ci, axis, point=None, bounds=(axis.at(low), axis.at(high)))
+
+
+def _bar(ends: Ends, axis: Axis, *, point: int | None, bounds: tuple[int, int] | None) -> Bar:
+    low, high = ends
     return Bar(
         left=axis.at(axis.low if low is None else low),
         right=axis.at(axis.high if high is None else high),
         open_left=axis.beyond(low, left=True),
         open_right=axis.beyond(high, left=False),
-        point=axis.at(row.estimate),
+        point=point,
+        bounds=bounds,
     )

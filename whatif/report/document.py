@@ -9,6 +9,9 @@ from whatif.base.errors import Notice
 from whatif.base.records import DataSummary, Money, NuisanceQuality, OverlapSummary
 from whatif.checks.result import CheckResult
 from whatif.contract.spec import StudySpec
+from whatif.effects.bounds.row import BoundsRow
+from whatif.effects.populations import PopulationRow
+from whatif.effects.repetitions import RepetitionSpread
 from whatif.effects.rows import EffectRow, EffectRows
 from whatif.graph.estimand import Estimand
 from whatif.verdict.record import Decision, Reading, Verdict
@@ -35,6 +38,12 @@ class Report:
     opinions : tuple of EffectRow
         Second opinions: `estimator` names who gave them, `family` says what to know when
         reading them; an unbounded interval means "none".
+    bounds : tuple of BoundsRow
+        Bounds on costs that only orders have, everyone first.
+    populations : tuple of PopulationRow
+        Overall effects in other populations.
+    repetitions : tuple of RepetitionSpread
+        How far overall effects moved between drawings of the folds; empty for one drawing.
     checks : tuple of CheckResult
         What every check found.
     verdict : Verdict
@@ -75,6 +84,9 @@ class Report:
     population: str
     effects: EffectRows
     opinions: tuple[EffectRow, ...] = ()
+    bounds: tuple[BoundsRow, ...] = ()
+    populations: tuple[PopulationRow, ...] = ()
+    repetitions: tuple[RepetitionSpread, ...] = ()
     checks: tuple[CheckResult, ...]
     verdict: Verdict
     quality: tuple[NuisanceQuality, ...] = ()
@@ -100,6 +112,11 @@ class Report:
     def withheld(self) -> bool:
         """Whether an integrity check broke, so that no number stands open."""
         return self.verdict.decision is Decision.CANNOT_BE_TRUSTED
+
+    @property
+    def looks_again(self) -> bool:
+        """Whether results are looked at more than once."""
+        return self.spec.decision.looks != "once"
 
     def read(self) -> tuple[tuple[EffectRow, Reading], ...]:
         """Return every effect with its reading."""

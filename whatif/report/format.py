@@ -15,6 +15,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _MOST_DECIMALS = 8
 _EXTRA_DECIMALS = 2
 _WHOLE_FROM = 1000
+_TINY = 1e-6
 
 
 def decimals(low: float | None, high: float | None, *, least: int = 0) -> int:
@@ -112,12 +113,14 @@ def plain(value: float | None) -> str:
 
     Examples
     --------
-    >>> plain(0.0123456), plain(12345.6)
-    ('0.01235', '12,346')
+    >>> plain(0.0123456), plain(12345.6), plain(0.0000923)
+    ('0.01235', '12,346', '0.0000923')
     """
     if value is None:
         return DASH
     text = f"{abs(value):,.0f}" if abs(value) >= _WHOLE_FROM else f"{abs(value):.4g}"
+    if "e" in text and abs(value) > _TINY:
+        text = f"{abs(value):.{_MOST_DECIMALS}f}".rstrip("0")
     return f"{MINUS}{text}" if value < 0 and text != "0" else text
 
 

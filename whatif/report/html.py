@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from whatif.report.document import Report
 from whatif.report.page import page
-from whatif.verdict import page_wording
+from whatif.verdict import appendix_wording, page_wording
 
 # Control characters and the marks that reorder text around them; right-to-left letters stay.
 _UNSEEN = re.compile(
@@ -39,6 +39,7 @@ def render_html(report: Report, *, answer_href: str | None = "answer.json") -> s
         .render(
             page=page(report),
             words=page_wording,
+            notes=appendix_wording,
             css=Markup(css),  # noqa: S704  (our own file)
             js=Markup(js),  # noqa: S704  (our own file)
             csp=content_security_policy(script=js, style=css),

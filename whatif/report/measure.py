@@ -87,6 +87,11 @@ class Measure:
         )
         return (0.0, *(self.factor * turn for turn in turns if turn is not None))
 
+    @property
+    def lower(self) -> str:
+        """The label inside a sentence."""
+        return self.label[:1].lower() + self.label[1:]
+
     def rounded(self, places: int) -> int:
         """Return the decimals to print: money never shows exactly one."""
         return coin_places(places) if self.prefix else places
@@ -193,7 +198,7 @@ def _per(metric: OutcomeSpec | RatioSpec, spec: StudySpec) -> str:
     return singular_unit(spec.unit)
 
 
-def phrase(measure: Measure, row: EffectRow, *, use_band: bool, least: int = 0) -> Phrase | None:
+def phrase(measure: Measure, row: EffectRow, *, least: int = 0) -> Phrase | None:
     """Return `row` in words, or None where it carries no numbers.
 
     Parameters
@@ -201,15 +206,13 @@ def phrase(measure: Measure, row: EffectRow, *, use_band: bool, least: int = 0) 
     measure : Measure
         How the metric is counted.
     row : EffectRow
-        The effect.
-    use_band : bool
-        Whether the printed range is the simultaneous band (segments) or the row's own interval.
+        The effect; the printed range is the one its reading comes from.
     least : int
         Fewest decimals, so that the rows of a table agree.
     """
     if row.shown != "shown" or row.estimate is None:
         return None
-    low, high = _printed_ends(measure, row, use_band=use_band)
+    low, high = _printed(measure, row.read_from)
     places = measure.rounded(decimals(low, high, least=least))
     amount = _amount(measure, row.estimate, (low, high), places)
     before = after = DASH
@@ -231,9 +234,9 @@ def phrase(measure: Measure, row: EffectRow, *, use_band: bool, least: int = 0) 
     )
 
 
-def places_of(measure: Measure, rows: Iterable[EffectRow], *, use_band: bool) -> int:
+def places_of(measure: Measure, rows: Iterable[EffectRow]) -> int:
     """Return the decimals that a column of ranges deserves: those of its narrowest one."""
-    ends = [_printed_ends(measure, row, use_band=use_band) for row in rows if row.shown == "shown"]
+    ends = [_printed(measure, row.read_from) for row in rows if row.shown == "shown"]
     places = max((decimals(low, high) for low, high in ends), default=0)
     return measure.rounded(places)
 
@@ -246,9 +249,17 @@ def _signed_spread(measure: Measure, ends: Ends, places: int) -> str:
     return f"{low or MINUS + '∞'} to {high or '+∞'}"
 
 
-def _printed_ends(measure: Measure, row: EffectRow, *, use_band: bool) -> Ends:
-    """Return the ends of the range that is shown, in the printed unit."""
-    low, high = row.band if use_band else row.ci
+def between_words(measure: Measure, bounds: Ends, ci: Ends) -> tuple[str, str]:
+    """Return bounds and the range around them, as ``USD 0.02 to 0.11 more`` without a point."""
+    shown, around = _printed(measure, bounds), _printed(measure, ci)
+    places = measure.rounded(decimals(*around))
+    inner, outer = (_amount(measure, 0.0, ends, places) for ends in (shown, around))
+    return measure.prefix + inner.between, outer.between
+
+
+def _printed(measure: Measure, ends: Ends) -> Ends:
+    """Return a range in the printed unit."""
+    low, high = ends
     return (
         None if low is None else low * measure.factor,
         None if high is None else high * measure.factor,

@@ -24,13 +24,9 @@ from whatif.report.format import (
 )
 from whatif.report.measure import Measure, measures, phrase
 from whatif.report.view_appendix import Appendix, appendix
-from whatif.report.view_metrics import (
-    MetricTable,
-    SegmentGroup,
-    lead_row,
-    metric_tables,
-    segment_groups,
-)
+from whatif.report.view_looked import LookedView, looked_view
+from whatif.report.view_metrics import MetricTable, lead_row, metric_tables, who
+from whatif.report.view_segments import SegmentGroup, segment_groups
 from whatif.verdict.page_wording import (
     Sentence,
     break_even_sentence,
@@ -41,6 +37,7 @@ from whatif.verdict.page_wording import (
     evidence_badge,
     evidence_note,
     instead_of,
+    looks_sentence,
     metric_lead,
     money_sentence,
     stale_banner,
@@ -109,12 +106,15 @@ class Page:
     strip: Strip
     withheld: bool
     verdict: VerdictView
+    looks: str
     metrics: tuple[MetricTable, ...]
     bands: bool
     limits: bool
+    bounds: bool
     units: str
     shrunk: bool
     segments: tuple[SegmentGroup, ...]
+    looked: LookedView | None
     checks_sentence: str
     checks: tuple[CheckRow, ...]
     notices: tuple[Notice, ...]
@@ -124,21 +124,31 @@ class Page:
 def page(report: Report) -> Page:
     """Return what the page of `report` shows."""
     by_name = measures(report)
+    tables = metric_tables(report, by_name)
     return Page(
         strip=_strip(report),
         withheld=report.withheld,
         verdict=_verdict(report, by_name),
-        metrics=metric_tables(report, by_name),
+        looks=_looks(report),
+        metrics=tables,
         bands=any(m.matters_from is not None for m in by_name.values()),
         limits=any(m.limit is not None for m in by_name.values()),
+        bounds=any(table.notes for table in tables),
         units=title(plural(singular_unit(report.spec.unit))),
         shrunk=any(row.shrunk is not None for row in report.effects.effects),
         segments=segment_groups(report, by_name),
+        looked=looked_view(report, by_name),
         checks_sentence=checks_sentence(report.checks),
         checks=_checks(report.checks),
         notices=report.notices,
         appendix=appendix(report, by_name),
     )
+
+
+def _looks(report: Report) -> str:
+    decision = report.spec.decision
+    last = "" if decision.on is None else day(decision.on)
+    return looks_sentence(decision.looks, days=int(decision.every[:-1]), last=last)
 
 
 def _strip(report: Report) -> Strip:
@@ -149,7 +159,10 @@ def _strip(report: Report) -> Strip:
     counted = f"{data.units:,} {plural(singular_unit(spec.unit))}"
     if spec.cluster is not None and data.clusters != data.units:
         counted += f", {data.clusters:,} {plural(singular_unit(spec.cluster))}"
+    if spec.weights is not None:
+        counted += f", weighted by {human(spec.weights)}"
     facts.append(("Counted", counted))
+    facts.append(("Speaks of", who(report)))
     if report.made_at is not None:
         facts.append(("Made at", day(report.made_at)))
     due = "" if report.next_due is None else moment(report.next_due)
@@ -184,7 +197,7 @@ def _verdict(report: Report, by_name: dict[str, Measure]) -> VerdictView:
     verdict = report.verdict
     primary = next(iter(by_name.values()))
     row = lead_row(report, primary)
-    words = None if row is None else phrase(primary, row, use_band=False)
+    words = None if row is None else phrase(primary, row)
     lead = ""
     if row is not None:
         several = len({r.arm for r in report.effects.effects}) > 1
@@ -192,6 +205,7 @@ def _verdict(report: Report, by_name: dict[str, Measure]) -> VerdictView:
             primary.label,
             comparison=instead_of(human(row.arm), human(row.versus)) if several else "",
             everywhere=verdict.where == "everyone",
+            who=who(report),
         )
     money = report.money
     return VerdictView(
@@ -201,7 +215,7 @@ def _verdict(report: Report, by_name: dict[str, Measure]) -> VerdictView:
         metric=lead,
         number=None if words is None else words.sentence,
         money=None if money is None else _money(money, report),
-        break_even=_break_even(money, report.spec),
+        break_even=_break_even(money, report),
         reasons=verdict.reasons,
         would_change=verdict.would_change,
     )
@@ -211,12 +225,14 @@ def _money(money: Money, report: Report) -> Sentence:
     low, high = money.ci
     places = decimals(low, high, least=-12)
     ends = ["no bound" if end is None else _money_end(end, places) for end in (low, high)]
+    unbounded = low is None and high is None
     units = plural(singular_unit(report.spec.unit))
+    such = "" if who(report) == "everyone" else "such "
     return money_sentence(
         gain=money.estimate >= 0,
         size=f"{money.currency}{NBSP}{number(abs(money.estimate), places)}",
-        spread=f"{ends[0]} to {ends[1]}",
-        who=f"{number(money.units_per_month, -2)} {units} a month",
+        spread="not bounded" if unbounded else f"{ends[0]} to {ends[1]}",
+        who=f"{number(money.units_per_month, -2)} {such}{units} a month",
         arm=human(money.arm),
     )
 
@@ -225,11 +241,11 @@ def _money_end(end: float, places: int) -> str:
     return number(end, end_decimals(end, places))
 
 
-def _break_even(money: Money | None, spec: StudySpec) -> str:
+def _break_even(money: Money | None, report: Report) -> str:
     if money is None or money.break_even is None:
         return ""
     even = money.break_even
-    noun, (low, high) = _counted(even.outcome, spec), even.ends
+    noun, (low, high) = _counted(even.outcome, report.spec), even.ends
     if even.kind != "interval" or even.value is None or low is None or high is None:
         return break_even_unknown(noun)
     places = coin_places(decimals(low, high))
@@ -238,6 +254,7 @@ def _break_even(money: Money | None, spec: StudySpec) -> str:
         above=even.pays_above,
         value=f"{money.currency}{NBSP}{number(even.value, places)}",
         spread=f"{_money_end(low, places)} to {_money_end(high, places)}",
+        one_look=report.looks_again,
     )
 
 

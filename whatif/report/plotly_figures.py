@@ -15,8 +15,9 @@ _GREY = "#8a94a0"
 def effects_figure(rows: Sequence[EffectRow], *, title: str = "") -> Any:  # noqa: ANN401
     """Return a forest plot: one line per effect, its estimate and range, and the zero line.
 
-    Segments show their simultaneous band, overall effects their own interval. Rows without
-    numbers are left out. Metrics have their own panels because their units differ.
+    Each range is the one its reading comes from: a band over all segments, an interval for
+    everyone, wider where results are looked at more than once. Rows without numbers are left out.
+    Metrics have their own panels because their units differ.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def effects_figure(rows: Sequence[EffectRow], *, title: str = "") -> Any:  # noq
 
 
 def _trace(go: Any, rows: Sequence[EffectRow]) -> Any:  # noqa: ANN401  (plotly has no types)
-    ends = [row.band if row.segment else row.ci for row in rows]
+    ends = [row.read_from for row in rows]
     estimates = [row.estimate or 0.0 for row in rows]
     above = [
         None if high is None else high - at for at, (_, high) in zip(estimates, ends, strict=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from whatif.report.document import Report
 from whatif.report.format import title
 from whatif.report.measure import Measure, measures, phrase
-from whatif.report.view_metrics import lead_row, overall
-from whatif.verdict.page_wording import NUMBERS_WITHHELD, checks_count, role_words
+from whatif.report.view_metrics import lead_row, overall, who
+from whatif.verdict.page_wording import NUMBERS_WITHHELD, checks_count, metric_lead, role_words
 from whatif.verdict.wording import reading_words
 
 _NUMBERS = 3
@@ -34,19 +34,21 @@ def headline_number(report: Report) -> str:
         return ""
     primary = next(iter(measures(report).values()))
     row = lead_row(report, primary)
-    words = None if row is None else phrase(primary, row, use_band=False)
-    return "" if words is None else f"{primary.label}: {words.sentence}"
+    words = None if row is None else phrase(primary, row)
+    lead = metric_lead(primary.label, comparison="", everywhere=True, who=who(report))
+    return "" if words is None else f"{lead}: {words.sentence}"
 
 
 def _numbers(report: Report) -> list[str]:
     by_name = measures(report)
     arm = report.verdict.arm
     read = {row.outcome: (row, reading) for row, reading in overall(report, arm)}
-    lines = []
+    speaks_of = who(report)
+    lines = [] if speaks_of == "everyone" else [f"  Averages over {speaks_of}:"]
     for name, measure in list(by_name.items())[:_NUMBERS]:
         if name in read:
             row, reading = read[name]
-            words = phrase(measure, row, use_band=False)
+            words = phrase(measure, row)
             says = "" if words is None else f" {words.sentence};"
             lines.append(f"  {_name(measure)}:{says} {reading_words(reading)}")
     return lines

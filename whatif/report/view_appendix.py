@@ -1,4 +1,4 @@
-"""What the appendix shows: estimand, graph, second opinions, models, overlap, settings, hashes."""
+"""What the appendix shows: estimand, graph, models, overlap, settings, versions, hashes."""
 
 from __future__ import annotations
 
@@ -7,37 +7,35 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from whatif.base.records import NuisanceQuality, OverlapSummary
-from whatif.effects.rows import EffectRow
 from whatif.report.document import Report
 from whatif.report.format import (
-    DASH,
-    TIMES,
     day,
     human,
     level_percent,
     number,
-    p_value,
     percent,
     plain,
-    plain_range,
     singular_unit,
 )
 from whatif.report.layout import Drawing, draw
 from whatif.report.measure import Measure
-from whatif.report.view_metrics import DEFAULT_ESTIMATOR
-from whatif.verdict.page_wording import (
+from whatif.report.text_table import Cells, TextTable
+from whatif.report.view_estimates import Estimates, estimates
+from whatif.report.view_metrics import who
+from whatif.verdict.appendix_wording import (
     adjustment_sentence,
     estimand_sentence,
+    gain_words,
     graph_description,
+    learner_words,
+    mixture_words,
     overlap_sentence,
-    quality_sentence,
+    weights_sentence,
 )
 
 _MOST_NODES_DRAWN = 40
 _HISTOGRAM_WIDTH = 240
 _HISTOGRAM_HEIGHT = 48
-
-Cells = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +57,7 @@ class OverlapView:
     arm: str
     sentence: str
     outline: str
-    counts: tuple[tuple[str, str], ...]
+    counts: TextTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,47 +65,49 @@ class Appendix:
     """Everything below the fold; every table is rows of text."""
 
     estimand: str
+    weights: str
     population: str
     adjustment: str
     assumptions: tuple[str, ...]
     graph: GraphView | None
-    estimators: tuple[Cells, ...]
-    opinion_notes: tuple[tuple[str, str], ...]
-    tests: tuple[Cells, ...]
-    quality: tuple[Cells, ...]
+    estimates: Estimates
+    quality: TextTable
     overlap: tuple[OverlapView, ...]
     settings: tuple[tuple[str, str], ...]
     hashes: tuple[tuple[str, str], ...]
     versions: tuple[tuple[str, str], ...]
-    level: str
 
 
 def appendix(report: Report, measures: dict[str, Measure]) -> Appendix:
     """Return the appendix of a report."""
     spec, estimand = report.spec, report.estimand
     arms = list(dict.fromkeys(row.arm for row in report.effects.effects))
+    unit, speaks_of = singular_unit(spec.unit), who(report)
     return Appendix(
         estimand=estimand_sentence(
             outcomes=_either([human(m.name) for m in measures.values()]),
             arms=_either([human(arm) for arm in arms]),
             control=human(spec.treatment.control),
-            unit=singular_unit(spec.unit),
+            unit=unit,
+            who="" if speaks_of == "everyone" else speaks_of,
         ),
+        weights="" if spec.weights is None else weights_sentence(unit, human(spec.weights)),
         population=report.population,
         adjustment=adjustment_sentence(
             tuple(human(c) for c in estimand.adjustment), estimand.source
         ),
         assumptions=estimand.assumptions,
         graph=_graph(report),
-        estimators=tuple(_estimators(report, measures)),
-        opinion_notes=tuple(dict.fromkeys((o.estimator, o.family) for o in report.opinions)),
-        tests=tuple(_tests(report, measures)),
-        quality=tuple(_quality(row, measures) for row in report.quality),
+        estimates=estimates(report, measures),
+        quality=TextTable(
+            caption="Models behind the scores",
+            heads=("Target", "Arm", "Used", "Gain", "Slope", "Loss on unseen rows"),
+            rows=tuple(_quality(row, measures) for row in report.quality),
+        ),
         overlap=tuple(_overlap(row) for row in _informative(report)),
         settings=tuple(_settings(report)),
         hashes=(("Run", report.run_id), ("Data", report.data.fingerprint)),
         versions=report.versions,
-        level=level_percent(report.effects.level),
     )
 
 
@@ -133,52 +133,16 @@ def _graph(report: Report) -> GraphView | None:
     )
 
 
-def _estimators(report: Report, measures: dict[str, Measure]) -> Iterable[Cells]:
-    overall = [row for row in report.effects.effects if not row.segment]
-    opinions = [row for row in report.opinions if not row.segment]
-    for name, measure in measures.items():
-        for ours in (r for r in overall if r.outcome == name and r.estimator == DEFAULT_ESTIMATOR):
-            yield _estimator_row(measure, ours, None)
-            for other in (*overall, *opinions):
-                same = (other.outcome, other.arm) == (ours.outcome, ours.arm)
-                if same and other is not ours:
-                    yield _estimator_row(measure, other, ours)
-
-
-def _estimator_row(measure: Measure, row: EffectRow, ours: EffectRow | None) -> Cells:
-    gap = DASH
-    if ours is not None and row.estimate is not None and ours.estimate is not None:
-        gap = plain(row.estimate - ours.estimate)
-    return (
-        f"{measure.label}, {human(row.arm)}",
-        row.estimator,
-        plain(row.baseline),
-        plain(row.estimate),
-        plain(row.std_error),
-        plain_range(*row.ci),
-        gap,
-    )
-
-
-def _tests(report: Report, measures: dict[str, Measure]) -> Iterable[Cells]:
-    for test in report.effects.heterogeneity:
-        yield (
-            f"{measures[test.outcome].label}, {human(test.arm)}",
-            TIMES.join(human(column) for column in test.dimension),
-            plain(test.statistic),
-            DASH if test.statistic is None else f"{test.df[0]} and {test.df[1]:,}",
-            p_value(test.p_value),
-        )
-
-
 def _quality(row: NuisanceQuality, measures: dict[str, Measure]) -> Cells:
     target = measures[row.target].label if row.target in measures else human(row.target)
-    losses = ", ".join(f"{name} {plain(loss)}" for name, loss in row.losses)
+    losses = ", ".join(f"{learner_words(name)} {plain(loss)}" for name, loss in row.losses)
+    used = [(percent(weight, 0), name) for name, weight in row.weights if weight > 0]
     return (
         target[:1].upper() + target[1:],
         human(row.arm),
-        row.chosen,
-        quality_sentence(row, percent(row.gain, 1)),
+        mixture_words(used or [("", row.chosen)]),
+        gain_words(row, percent(row.gain, 1)),
+        plain(row.slope),
         f"{row.loss_name}: {losses}",
     )
 
@@ -213,7 +177,11 @@ def _overlap(row: OverlapSummary) -> OverlapView:
             high=plain(row.high),
         ),
         outline="".join(parts),
-        counts=tuple((f"{left:.2f} to {right:.2f}", f"{n:,}") for left, right, n in bins),
+        counts=TextTable(
+            caption=f"Units by their chance of {human(row.arm)}",
+            heads=("Chance", "Units"),
+            rows=tuple((f"{left:.2f} to {right:.2f}", f"{n:,}") for left, right, n in bins),
+        ),
     )
 
 
@@ -232,7 +200,15 @@ def _settings(report: Report) -> Iterable[tuple[str, str]]:
     yield "Design", spec.design.kind.replace("_", " ")
     yield "Level", level_percent(report.effects.level)
     yield "Folds", "2, or 5 below 20,000 rows" if spec.folds is None else str(spec.folds)
+    if spec.repetitions > 1:
+        yield "Repetitions", f"folds drawn {spec.repetitions} times, scores averaged"
+    yield "Learners", ", ".join(learner_words(name) for name in spec.learners)
     yield "Estimators", ", ".join(spec.estimators)
+    yield "Target", f"{spec.target}: {who(report)}"
+    if spec.weights is not None:
+        yield "Sampling weights", human(spec.weights)
+    if report.looks_again:
+        yield "Looks", spec.decision.looks
     low, high = spec.overlap.low, spec.overlap.high
     yield "Overlap", f"chances from {low:g} to {high:g}, else {_rule(report)}"
     yield "Seed", str(report.seed)

@@ -1,30 +1,41 @@
-"""What the decision metrics and the segments show, row by row, as text and geometry."""
+"""What the decision metrics show, row by row, as text and geometry."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
 
-from whatif.effects.rows import EffectRow, HeterogeneityRow
-from whatif.report.bars import Axis, Backdrop, Bar, backdrop, bar, shared_axis, symmetric_axis
+from whatif.effects.bounds.row import BoundsRow
+from whatif.effects.rows import EffectRow
+from whatif.report.bars import (
+    Axis,
+    Backdrop,
+    Bar,
+    backdrop,
+    bar,
+    bounds_bar,
+    symmetric_axis,
+)
 from whatif.report.document import Report
-from whatif.report.format import DASH, TIMES, human, number, signed
-from whatif.report.measure import Measure, Phrase, phrase, places_of
+from whatif.report.format import human, plural, singular_unit
+from whatif.report.measure import Measure, between_words, phrase
 from whatif.verdict.page_wording import (
-    NOT_DECLARED,
+    ARROW,
     better_words,
+    bounds_label,
+    bounds_note,
+    bounds_sentence,
+    bounds_words,
     instead_of,
     read_with_words,
     reading_tone,
     role_words,
-    segments_sentence,
+    target_words,
 )
 from whatif.verdict.record import Reading
 from whatif.verdict.wording import reading_words
 
 DEFAULT_ESTIMATOR = "aipw"
-_MOST_BARS = 40
+_NOT_ON_THE_PAGE = ("other_target", "not_only_among")  # the appendix says why
 ReadRow = tuple[EffectRow, Reading]
 
 
@@ -38,12 +49,15 @@ class ReadingCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRow:
-    """One row of the decision metrics; `phrase` is None where nothing can be shown."""
+    """One row of the decision metrics; texts are empty where nothing can be shown."""
 
     label: str
     note: str
     per: str
-    phrase: Phrase | None
+    levels: str
+    change: str
+    spread: str
+    relative: str
     backdrop: Backdrop
     bar: Bar | None
     reading: ReadingCell
@@ -51,47 +65,11 @@ class MetricRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricTable:
-    """The decision metrics of one arm."""
+    """The decision metrics of one arm; `notes` explain the bounds among them."""
 
     heading: str
     rows: tuple[MetricRow, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentRow:
-    """One row of a segment table; suppressed rows carry no numbers at all."""
-
-    label: str
-    n: str
-    phrase: Phrase | None
-    shrunk: str
-    bar: Bar | None
-    reading: ReadingCell
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentTable:
-    """One metric, one arm, one dimension; `backdrop` is None where no bars are drawn."""
-
-    key: str
-    backdrop: Backdrop | None
-    heading: str
-    metric: str
-    sentence: str
-    note: str
-    per: str
-    left: str
-    right: str
-    shrunk: bool
-    rows: tuple[SegmentRow, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentGroup:
-    """The segment tables that open together: the leading metric, or another one folded away."""
-
-    heading: str
-    tables: tuple[SegmentTable, ...]
+    notes: tuple[str, ...]
 
 
 def arms_in_order(report: Report) -> tuple[str, ...]:
@@ -100,33 +78,88 @@ def arms_in_order(report: Report) -> tuple[str, ...]:
     return tuple(sorted(arms, key=lambda arm: arm != report.verdict.arm))
 
 
+def subject(measure: Measure, arm: str, arms: tuple[str, ...]) -> str:
+    """Return what an effect is about; the arm is named where there are several."""
+    return f"{measure.label}, {human(arm)}" if len(arms) > 1 else measure.label
+
+
 def lead_row(report: Report, measure: Measure) -> EffectRow | None:
     """Return the overall effect on `measure` of the arm the verdict is about."""
     rows = [r for r, _ in overall(report, arms_in_order(report)[0]) if r.outcome == measure.name]
     return rows[0] if rows else None
 
 
+def who(report: Report) -> str:
+    """Return whom averages speak of, in words."""
+    spec = report.spec
+    return target_words(
+        spec.target,
+        units=plural(singular_unit(spec.unit)),
+        control=human(spec.treatment.control),
+        trimmed=any(notice.code == "trimmed" for notice in report.notices),
+    )
+
+
 def metric_tables(report: Report, measures: dict[str, Measure]) -> tuple[MetricTable, ...]:
-    """Return one table per arm: primary, guardrails, then what was also measured."""
-    arms = arms_in_order(report)
+    """Return one table per arm: primary, guardrails, then what was also measured.
+
+    Where bounds are known for a cost, its three numbers stand together.
+    """
     axes = {
         name: symmetric_axis(
             measure,
-            [row.ci for row, _ in report.read() if row.outcome == name and not row.segment],
+            [row.read_from for row, _ in report.read() if row.outcome == name and not row.segment],
         )
         for name, measure in measures.items()
     }
-    tables = []
-    for arm in arms:
-        read = {row.outcome: (row, reading) for row, reading in overall(report, arm)}
-        rows = tuple(
-            _metric_row(measure, read[name], axes[name])
-            for name, measure in measures.items()
-            if name in read
+    return tuple(_metric_table(report, measures, axes, arm) for arm in arms_in_order(report))
+
+
+def _metric_table(
+    report: Report, measures: dict[str, Measure], axes: dict[str, Axis], arm: str
+) -> MetricTable:
+    read = {row.outcome: (row, reading) for row, reading in overall(report, arm)}
+    bounds = {
+        ratio.name: row
+        for ratio in report.spec.ratios
+        for row in report.bounds
+        if (row.outcome, row.among) == (ratio.numerator, ratio.denominator)
+        and row.arm == arm
+        and not row.segment
+        and row.shown not in _NOT_ON_THE_PAGE
+        and {ratio.name, row.outcome} <= read.keys()
+    }
+    order = _costs_together([name for name in measures if name in read], bounds)
+    rows: list[MetricRow] = []
+    for name in order:
+        rows.append(_metric_row(measures[name], read[name], axes[name]))
+        rows.extend(
+            _bounds_row(report, measures, ratio, row, axes[ratio])
+            for ratio, row in bounds.items()
+            if name == max(ratio, row.outcome, key=order.index)
         )
-        versus = next(row.versus for row, _ in read.values())
-        tables.append(MetricTable(heading=instead_of(human(arm), human(versus)), rows=rows))
-    return tuple(tables)
+    versus = next(row.versus for row, _ in read.values())
+    heading, speaks_of = instead_of(human(arm), human(versus)), who(report)
+    return MetricTable(
+        heading=heading if speaks_of == "everyone" else f"{heading}: {speaks_of}",
+        rows=tuple(rows),
+        notes=tuple(
+            _bounds_sentence(report, measures, name)
+            for name, row in bounds.items()
+            if row.shown == "shown"
+        ),
+    )
+
+
+def _costs_together(names: list[str], bounds: dict[str, BoundsRow]) -> list[str]:
+    """Put a ratio and the cost on top of it next to each other, where the first one stood."""
+    out = list(names)
+    for ratio, row in bounds.items():
+        pair = [name for name in out if name in (ratio, row.outcome)]
+        at = out.index(pair[0])
+        out = [name for name in out if name not in pair]
+        out[at:at] = pair
+    return out
 
 
 def overall(report: Report, arm: str) -> list[ReadRow]:
@@ -143,100 +176,53 @@ def _metric_row(measure: Measure, read: ReadRow, axis: Axis) -> MetricRow:
     notes = [role_words(measure.role), better_words(measure.better)]
     if measure.read_with:
         notes.append(read_with_words(human(measure.read_with)))
+    words = phrase(measure, row)
     return MetricRow(
         label=measure.label,
         note=", ".join(notes),
         per=measure.per,
-        phrase=phrase(measure, row, use_band=False),
+        levels="" if words is None else f"{words.before} {ARROW} {words.after}",
+        change="" if words is None else words.change,
+        spread="" if words is None else words.spread,
+        relative="" if words is None else words.relative,
         backdrop=backdrop(measure, axis),
-        bar=bar(row, axis, use_band=False),
-        reading=_reading_cell(reading),
+        bar=bar(row, axis),
+        reading=reading_cell(reading),
     )
 
 
-def _reading_cell(reading: Reading) -> ReadingCell:
+def _bounds_row(
+    report: Report, measures: dict[str, Measure], ratio: str, row: BoundsRow, axis: Axis
+) -> MetricRow:
+    measure, units = measures[ratio], plural(singular_unit(report.spec.unit))
+    unread = replace(measure, matters_from=None, limit=None)
+    drawn = bounds_bar(row, axis)
+    change, spread = ("", "") if drawn is None else between_words(unread, row.bounds, row.ci)
+    return MetricRow(
+        label=bounds_label(measure.label, units),
+        note=bounds_note(units, one=measures[row.among].one, column=human(row.among)),
+        per="",
+        levels="",
+        change=change,
+        spread=spread,
+        relative="",
+        backdrop=backdrop(unread, axis),
+        bar=drawn,
+        reading=ReadingCell(words=bounds_words(row.shown), tone="none"),
+    )
+
+
+def _bounds_sentence(report: Report, measures: dict[str, Measure], ratio: str) -> str:
+    denominator = next(r.denominator for r in report.spec.ratios if r.name == ratio)
+    return bounds_sentence(
+        measures[ratio].label,
+        many=measures[denominator].many or human(denominator),
+        units=plural(singular_unit(report.spec.unit)),
+        within=bool(report.spec.segments),
+        one_look=report.looks_again,
+    )
+
+
+def reading_cell(reading: Reading) -> ReadingCell:
+    """Return a reading as a word and an icon."""
     return ReadingCell(words=reading_words(reading), tone=reading_tone(reading))
-
-
-def segment_groups(report: Report, measures: dict[str, Measure]) -> tuple[SegmentGroup, ...]:
-    """Return the segments of the leading arm and primary metric first, then every other pair.
-
-    The leading tables have bars; folded ones only while the page has at most `_MOST_BARS`, so
-    that a study with many segments stays a light page.
-    """
-    arms = arms_in_order(report)
-    groups: list[SegmentGroup] = []
-    rows = 0
-    for measure, arm in product(measures.values(), arms):
-        heading = f"{measure.label}, {human(arm)}" if len(arms) > 1 else measure.label
-        cells = _cells(report, measure, arm)
-        rows += sum(len(read) for read in cells)
-        drawn = not groups or rows <= _MOST_BARS
-        tables = tuple(
-            _segment_table(report, measure, read, key=f"x{len(groups)}-{index}", drawn=drawn)
-            for index, read in enumerate(cells)
-        )
-        if tables:
-            groups.append(SegmentGroup(heading=heading, tables=tables))
-    return tuple(groups)
-
-
-def _cells(report: Report, measure: Measure, arm: str) -> list[list[ReadRow]]:
-    """Return the segments of one metric and arm, by dimension."""
-    cells: dict[tuple[str, ...], list[ReadRow]] = {}
-    for row, reading in report.read():
-        if row.segment and row.arm == arm and row.outcome == measure.name:
-            cells.setdefault(tuple(column for column, _ in row.segment), []).append((row, reading))
-    return list(cells.values())
-
-
-def _segment_table(
-    report: Report, measure: Measure, read: Sequence[ReadRow], *, key: str, drawn: bool
-) -> SegmentTable:
-    first = read[0][0]
-    dimension = tuple(column for column, _ in first.segment)
-    axis = shared_axis(measure, [row.band for row, _ in read if row.shown == "shown"])
-    name = TIMES.join(human(column) for column in dimension)
-    places = places_of(measure, [row for row, _ in read], use_band=True)
-    return SegmentTable(
-        key=key,
-        backdrop=backdrop(measure, axis) if drawn else None,
-        heading=f"By {name}",
-        metric=measure.label,
-        sentence=segments_sentence(
-            differ=_differ(report, measure.name, first.arm, dimension),
-            metric=measure.label[:1].lower() + measure.label[1:],
-            dimension=name,
-        ),
-        note="" if all(row.planned for row, _ in read) else NOT_DECLARED,
-        per=measure.per,
-        left=signed(axis.low * measure.factor, places),
-        right=signed(axis.high * measure.factor, places),
-        shrunk=any(row.shrunk is not None for row, _ in read),
-        rows=tuple(_segment_row(measure, pair, axis, places) for pair in read),
-    )
-
-
-def _differ(report: Report, outcome: str, arm: str, dimension: tuple[str, ...]) -> bool | None:
-    tests: list[HeterogeneityRow] = [
-        test
-        for test in report.effects.heterogeneity
-        if (test.outcome, test.arm) == (outcome, arm) and set(test.dimension) == set(dimension)
-    ]
-    if not tests or tests[0].p_value is None:
-        return None
-    return tests[0].p_value <= 1 - report.effects.level
-
-
-def _segment_row(measure: Measure, read: ReadRow, axis: Axis, places: int) -> SegmentRow:
-    row, reading = read
-    words = phrase(measure, row, use_band=True, least=places)
-    shrunk = words is not None and row.shrunk is not None
-    return SegmentRow(
-        label=" · ".join(human(level) for _, level in row.segment),
-        n=DASH if words is None else number(row.n, 0),
-        phrase=words,
-        shrunk=signed((row.shrunk or 0.0) * measure.factor, places) if shrunk else DASH,
-        bar=bar(row, axis, use_band=True),
-        reading=_reading_cell(reading),
-    )

@@ -23,15 +23,17 @@ from whatif.design.determined import refuse_determined_arms
 from whatif.design.record import Design
 from whatif.design.window import per_unit
 from whatif.effects.joint import Joint
+from whatif.effects.looks.ranges import take_looks, with_looks
+from whatif.effects.looks.scheduled import look_days
 from whatif.effects.rows import EffectRow, EffectRows
 from whatif.effects.table import effect_rows
 from whatif.graph.identify import identify
 from whatif.report.document import Report
 from whatif.report.schedule import next_due
 from whatif.run.assemble import Prepared, assemble, opinion_row
-from whatif.scores.cache import cached_scores
+from whatif.scores.cache import Kept, cached_scores
 from whatif.scores.crossfit import count_models
-from whatif.scores.fit import LEARNERS, fit_scores, refitter
+from whatif.scores.fit import fit_scores, refitter
 from whatif.scores.record import Scores
 from whatif.scores.second_opinion import asked_for, second_opinions
 
@@ -76,6 +78,8 @@ class Run:
 
     Attributes
     ----------
+    parquet : callable
+        Returns the score table as Parquet bytes.
     seconds : tuple of (str, float)
         Wall time by stage; outside the promise of equal bytes.
     """
@@ -84,6 +88,7 @@ class Run:
     scores: Scores
     means: Joint
     report: Report
+    parquet: Callable[[], bytes]
     seconds: tuple[tuple[str, float], ...]
 
 
@@ -121,6 +126,8 @@ def prepare(
         # A column without any value adjusts for nothing: is the rest enough?
         usable = spec.model_copy(update={"covariates": data.covariates})
         estimand = identify(usable, base=base, columns=measured)
+    if spec.decision.looks == "scheduled" and data.period is not None:
+        look_days(spec.decision, first=data.period[0])
     design = design_of(spec, data)
     refuse_determined_arms(design, treatment=spec.treatment.column, time=spec.time)
     score_key = of_json(_score_inputs(spec, data, design))
@@ -171,9 +178,12 @@ def analyse(prepared: Prepared, options: RunOptions, *, stage: Stage = quiet) ->
     """
     clock = _Clock()
     spec, design = prepared.spec, prepared.design
-    scores = _scores(prepared, options, stage)
+    kept = _scores(prepared, options, stage)
+    scores = kept.scores
     clock.lap("scores")
     means, effects = effect_rows(scores, spec)
+    looks = take_looks(scores, means, spec)
+    effects = with_looks(effects, looks, means, spec)
     clock.lap("effects")
     opinions = _opinions(design, spec, effects, stage)
     clock.lap("second opinions")
@@ -183,16 +193,28 @@ def analyse(prepared: Prepared, options: RunOptions, *, stage: Stage = quiet) ->
         design=design,
         scores=scores,
         effects=effects,
-        refit=refitter(seed=spec.seed),
+        refit=refitter(seed=spec.seed, target=spec.target),
     )
     tick = stage("Checking", len(CHECKS))
     checks = run_checks(evidence, quick=options.quick, progress=lambda _name: tick(1))
     clock.lap("checks")
     report = assemble(
-        prepared, scores=scores, means=means, effects=effects, opinions=opinions, checks=checks
+        prepared,
+        scores=scores,
+        means=means,
+        effects=effects,
+        looks=looks,
+        opinions=opinions,
+        checks=checks,
     )
+    clock.lap("report")
     return Run(
-        prepared=prepared, scores=scores, means=means, report=report, seconds=clock.seconds()
+        prepared=prepared,
+        scores=scores,
+        means=means,
+        report=report,
+        parquet=kept.parquet,
+        seconds=clock.seconds(),
     )
 
 
@@ -215,6 +237,7 @@ def _score_inputs(spec: StudySpec, data: DataSet, design: Design) -> dict[str, o
     arrays = (
         design.arm, design.cluster, design.assigned, design.fold, design.phase, design.y,
         design.features.values, design.features.categorical, design.known,  # noqa: PD011
+        design.weight, *design.refolds,
     )  # fmt: skip
     return {
         "data": data.fingerprint,
@@ -225,8 +248,10 @@ def _score_inputs(spec: StudySpec, data: DataSet, design: Design) -> dict[str, o
         "features": design.features.names,
         "columns": [f"{name} {dtype}" for name, dtype in design.columns.dtypes.items()],
         "unit": spec.unit,
+        "time": spec.time,
         "overlap": spec.overlap.model_dump(mode="json"),
-        "learners": LEARNERS,
+        "learners": spec.learners,
+        "target": spec.target,
         "seed": spec.seed,
         "versions": package_versions(),
         "code": code_hash(),
@@ -248,10 +273,11 @@ def _is_fresh(spec: StudySpec, data: DataSet, today: dt.date) -> bool:
     return today - data.period[1] <= allowed
 
 
-def _scores(prepared: Prepared, options: RunOptions, stage: Stage) -> Scores:
+def _scores(prepared: Prepared, options: RunOptions, stage: Stage) -> Kept:
     spec, design = prepared.spec, prepared.design
     estimates = design.kind == "observational"
-    models = count_models(design, learners=LEARNERS, propensity=estimates)
+    models = count_models(design, learners=spec.learners, propensity=estimates)
+    models *= 1 + len(design.refolds)
 
     def fit() -> Scores:
         return fit_scores(
@@ -259,10 +285,14 @@ def _scores(prepared: Prepared, options: RunOptions, stage: Stage) -> Scores:
             rule=spec.overlap,
             seed=spec.seed,
             key=prepared.score_key,
+            target=spec.target,
+            learners=spec.learners,
             tick=stage("Fitting models", models if design.features.names else 0),
         )
 
-    return cached_scores(options.cache, prepared.score_key, fit, renew=options.force)
+    return cached_scores(
+        options.cache, prepared.score_key, fit, time=spec.time, renew=options.force
+    )
 
 
 def _opinions(

@@ -15,10 +15,12 @@ from whatif.base.errors import DataError, Problem, UsageError, did_you_mean
 from whatif.checks.result import CheckResult, Cost, Status
 from whatif.contract.spec import StudySpec, metric_name
 from whatif.contract.where import columns_of, mask, parse_where
+from whatif.effects.looks.ranges import take_looks, with_looks
 from whatif.effects.rows import EffectRow, EffectRows
 from whatif.effects.table import effect_rows, metrics_of
 from whatif.publish.run_folder import ANSWER, find_run
 from whatif.report.document import Report
+from whatif.run.cuts import undeclared_effects
 from whatif.scenarios.give import ScenarioAnswer, give_arm
 from whatif.scores.record import Scores
 from whatif.scores.store import from_parquet
@@ -56,6 +58,7 @@ class Opened:
     scores: Scores
     html: str
     json: str
+    folder: Path
 
 
 def findings_of(report: Report) -> Findings:
@@ -69,26 +72,29 @@ def findings_of(report: Report) -> Findings:
 
 
 def select(
-    findings: Findings, spec: StudySpec, *, by: str | Sequence[str] | None, outcome: str | None
+    findings: Findings,
+    spec: StudySpec,
+    scores: Scores,
+    *,
+    by: str | Sequence[str] | None,
+    outcome: str | None,
+    folder: Path | None,
 ) -> tuple[tuple[EffectRow, ...], tuple[Reading, ...]]:
-    """Return the effects of one declared dimension (None: overall), with their readings.
+    """Return the effects of one dimension (None: overall), with their readings.
+
+    A cut that was not declared is made now, as one made after looking; `folder` is that of a
+    stored run, which logs it.
 
     Raises
     ------
     UsageError
-        If the dimension or the outcome was not declared.
+        If the outcome was not declared, or the cut cannot be made.
+    PublishError
+        If a cut cannot be logged.
     """
-    dimension = () if by is None else (by,) if isinstance(by, str) else tuple(by)
-    if dimension and dimension not in spec.segments:
-        declared = [" × ".join(d) for d in spec.segments]
-        raise UsageError(
-            Problem(
-                what=f"{' × '.join(dimension)!r} is not a declared segment; declared: "
-                f"{', '.join(declared) or 'none'}.",
-                why="a cut made after looking needs wider ranges than a planned one.",
-                fix="add it to `segments` of the study and run again; the scores are reused.",
-            )
-        )
+    asked = () if by is None else (by,) if isinstance(by, str) else tuple(by)
+    made = ((), *spec.segments, *spec.exploratory)
+    dimension = next((known for known in made if set(known) == set(asked)), None)
     names = [metric_name(metric) for metric in spec.metrics]
     if outcome is not None and outcome not in names:
         raise UsageError(
@@ -98,10 +104,16 @@ def select(
                 fix=did_you_mean(outcome, names),
             )
         )
+    rows, read = (
+        undeclared_effects(scores, spec, asked, folder=folder)
+        if dimension is None
+        else (findings.effects.effects, findings.verdict.readings)
+    )
+    wanted = asked if dimension is None else dimension
     kept = [
         (row, reading)
-        for row, reading in zip(findings.effects.effects, findings.verdict.readings, strict=True)
-        if tuple(name for name, _ in row.segment) == dimension
+        for row, reading in zip(rows, read, strict=True)
+        if tuple(name for name, _ in row.segment) == wanted
         and (outcome is None or row.outcome == outcome)
     ]
     return tuple(row for row, _ in kept), tuple(reading for _, reading in kept)
@@ -156,7 +168,8 @@ def open_run(ref: str, *, out: Path) -> Opened:
         spec = StudySpec.model_validate(manifest["study_file"])
         stored = json.loads(answer)
         scores = from_parquet(folder / "scores.parquet")
-        _, effects = effect_rows(scores, spec)
+        means, effects = effect_rows(scores, spec)
+        effects = with_looks(effects, take_looks(scores, means, spec), means, spec)
         findings = _stored_findings(stored, effects)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
@@ -166,7 +179,9 @@ def open_run(ref: str, *, out: Path) -> Opened:
                 fix="run the study again.",
             )
         ) from error
-    return Opened(spec=spec, findings=findings, scores=scores, html=html, json=answer)
+    return Opened(
+        spec=spec, findings=findings, scores=scores, html=html, json=answer, folder=folder
+    )
 
 
 def _stored_findings(stored: dict[str, Any], effects: EffectRows) -> Findings:

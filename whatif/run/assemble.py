@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from whatif.base.errors import Notice, Problem
 from whatif.base.records import DataSummary, Money, SecondOpinion
 from whatif.base.versions import package_versions
-from whatif.checks.result import CheckResult
+from whatif.checks.balance import Balance
+from whatif.checks.result import CheckResult, Status
 from whatif.contract.dataset import DataSet
 from whatif.contract.spec import StudySpec
 from whatif.design.record import Design
+from whatif.effects.bounds.lee import lee_bounds
 from whatif.effects.joint import Joint
+from whatif.effects.looks.ranges import Looks, net_value
 from whatif.effects.money import money, units_per_month
-from whatif.effects.rows import EffectRow, EffectRows
+from whatif.effects.populations import population_rows
+from whatif.effects.repetitions import RepetitionSpread, repetition_notice, repetition_spread
+from whatif.effects.rows import EffectRow, EffectRows, Ends
 from whatif.graph.estimand import Estimand
 from whatif.report.document import Report
-from whatif.scores.overlap import count_by_level
+from whatif.scores.overlap import beyond, count_by_level
 from whatif.scores.record import Scores
+from whatif.scores.targets import TARGETS
 from whatif.verdict.decide import Evidence, decide
 from whatif.verdict.readings import read_difference, readings
 from whatif.verdict.record import Reading
@@ -87,20 +93,22 @@ def assemble(
     scores: Scores,
     means: Joint,
     effects: EffectRows,
+    looks: Looks | None,
     opinions: tuple[EffectRow, ...],
     checks: tuple[CheckResult, ...],
 ) -> Report:
     """Read the effects, decide, and return the report of the run."""
     spec, data = prepared.spec, prepared.data
-    worth = _money(prepared, means, scores.n)
+    worth = _money(prepared, means, looks, scores.n)
     last_day = None if data.period is None else data.period[1]
     read = readings(effects, spec, as_of=last_day)
+    spread = repetition_spread(scores, effects, spec)
     verdict = decide(
         effects,
         read,
         checks,
         spec,
-        evidence=_evidence(prepared),
+        evidence=_evidence(prepared, checks),
         fresh=prepared.fresh,
         as_of=last_day,
         money_by_arm={arm: made.estimate for arm, made in worth.items()} or None,
@@ -108,21 +116,20 @@ def assemble(
     )
     return Report(
         spec=spec,
-        data=_summary(prepared, scores),
+        data=_summary(prepared, scores, clusters=int(means.counts.clusters[0])),
         estimand=prepared.estimand,
         design_kind=prepared.design.kind,
         population=scores.population,
         effects=effects,
         opinions=opinions,
+        bounds=lee_bounds(scores, spec, means),
+        populations=population_rows(scores, spec),
+        repetitions=spread,
         checks=checks,
         verdict=verdict,
         quality=scores.quality,
         overlap=scores.overlap,
-        notices=(
-            *prepared.design.notices,
-            *_trimmed_notice(prepared, scores),
-            *_segment_notices(effects),
-        ),
+        notices=_notices(prepared, scores, effects, looks, spread),
         run_id=prepared.run_id,
         versions=package_versions(),
         seed=spec.seed,
@@ -133,24 +140,40 @@ def assemble(
     )
 
 
-def _evidence(prepared: Prepared) -> Evidence:
+def _evidence(prepared: Prepared, checks: tuple[CheckResult, ...]) -> Evidence:
     if prepared.design.kind == "experiment":
         return "randomised"
-    return "unadjusted" if prepared.estimand.unadjusted else "adjusted"
+    if prepared.estimand.unadjusted:
+        return "unadjusted"
+    unsure = {Status.BROKE, Status.DID_NOT_RUN}
+    doubted = any(check.name == Balance.name and check.status in unsure for check in checks)
+    return "unbalanced" if doubted else "adjusted"
 
 
-def _money(prepared: Prepared, means: Joint, units: int) -> dict[str, Money]:
+def _money(prepared: Prepared, means: Joint, looks: Looks | None, units: int) -> dict[str, Money]:
+    """Return the money by arm; its range holds at every look where there are several."""
     spec, data = prepared.spec, prepared.data
     if spec.value is None:
         return {}
     per_month = units_per_month(spec.value, units=units, days=data.days)
     if per_month is None:
         return {}
-    return {
+    made = {
         label: money(means, spec.value, arm=a, per_month=per_month, level=spec.level)
         for a, label in enumerate(means.arms)
         if a > 0
     }
+    if looks is None:
+        return made
+    return {
+        label: _at_looks(worth, net_value(looks, means, spec, arm=means.arms.index(label)))
+        for label, worth in made.items()
+    }
+
+
+def _at_looks(made: Money, per_unit: Ends) -> Money:
+    low, high = (None if end is None else made.units_per_month * end for end in per_unit)
+    return replace(made, ci=(low, high))
 
 
 def _net_reading(made: Money) -> Reading:
@@ -160,7 +183,7 @@ def _net_reading(made: Money) -> Reading:
     return read_difference(low, high, matters_from=None, better="higher")
 
 
-def _summary(prepared: Prepared, scores: Scores) -> DataSummary:
+def _summary(prepared: Prepared, scores: Scores, *, clusters: int) -> DataSummary:
     data = prepared.data
     counts = np.bincount(scores.arm, minlength=len(scores.arms))
     return DataSummary(
@@ -169,11 +192,27 @@ def _summary(prepared: Prepared, scores: Scores) -> DataSummary:
         fingerprint=data.fingerprint,
         rows=data.rows_read,
         units=scores.n,
-        clusters=int(np.unique(scores.cluster).size),
+        clusters=clusters,
         arms=tuple((arm, int(count)) for arm, count in zip(scores.arms, counts, strict=True)),
         period=data.period,
         as_of=data.as_of,
         days=data.days,
+    )
+
+
+def _notices(
+    prepared: Prepared,
+    scores: Scores,
+    effects: EffectRows,
+    looks: Looks | None,
+    spread: tuple[RepetitionSpread, ...],
+) -> tuple[Notice, ...]:
+    return (
+        *prepared.design.notices,
+        *_trimmed_notice(prepared, scores),
+        *_segment_notices(effects),
+        *repetition_notice(spread),
+        *(() if looks is None else looks.notices),
     )
 
 
@@ -186,8 +225,8 @@ def _trimmed_notice(prepared: Prepared, scores: Scores) -> tuple[Notice, ...]:
     names = dict.fromkeys(name for dimension in prepared.spec.segments for name in dimension)
     cuts = [f"{name}: {count_by_level(kept, design.columns[name])}" for name in names]
     problem = Problem(
-        what=f"{design.n - scores.n:,} of {design.n:,} units have a chance of some arm outside "
-        f"{rule.low:g} to {rule.high:g} and are left out"
+        what=f"{design.n - scores.n:,} of {design.n:,} units "
+        f"{beyond(TARGETS[scores.target], rule)} and are left out"
         + (f" ({'; '.join(cuts)})." if cuts else "."),
         why="the answer is about the units that are left, and only about them.",
         fix="say so wherever the answer is used; a segment that lost every unit has no answer.",

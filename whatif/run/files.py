@@ -12,7 +12,6 @@ from whatif.report.answer_json import answer_json
 from whatif.report.html import render_html
 from whatif.report.text import headline_number, render_text
 from whatif.run.analysis import Run
-from whatif.scores.store import to_parquet
 
 ENTRY = "entry.json"
 FILES = ("answer.json", "report.html", "scores.parquet", "manifest.json", "summary.txt", ENTRY)
@@ -20,6 +19,11 @@ FILES = ("answer.json", "report.html", "scores.parquet", "manifest.json", "summa
 
 def files_of(run: Run) -> dict[str, bytes]:
     """Return the files of a run by name; equal runs give equal bytes, ``timings.json`` apart."""
+    return texts_of(run) | {"scores.parquet": run.parquet()}
+
+
+def texts_of(run: Run) -> dict[str, bytes]:
+    """Return the files of a run that people and other programs read: all but the scores."""
     report = run.report
     files = {
         "answer.json": answer_json(report),
@@ -29,12 +33,7 @@ def files_of(run: Run) -> dict[str, bytes]:
         ENTRY: canonical_json(_entry(run)) + "\n",
         "timings.json": json.dumps({name: round(s, 3) for name, s in run.seconds}) + "\n",
     }
-    return {name: text.encode() for name, text in files.items()} | {"scores.parquet": _scores(run)}
-
-
-def _scores(run: Run) -> bytes:
-    spec, scores = run.prepared.spec, run.scores
-    return to_parquet(scores, period=None if spec.time is None else scores.columns[spec.time])
+    return {name: text.encode() for name, text in files.items()}
 
 
 def _manifest(run: Run) -> dict[str, Any]:

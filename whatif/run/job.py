@@ -132,7 +132,7 @@ def _warning(notice: dict[str, str]) -> str:
     return f"warning ({notice['code']}): {notice['what']} What to do: {notice['fix']}"
 
 
-def keep(made: Run, files: dict[str, bytes], out: Path) -> Path:
+def keep(made: Run, out: Path) -> Path:
     """Write a finished run under `out` and return its folder.
 
     Raises
@@ -142,7 +142,7 @@ def keep(made: Run, files: dict[str, bytes], out: Path) -> Path:
     """
     study = made.prepared.spec.study
     with study_lock(out, study):
-        return write_run(out, study, made.prepared.run_id, files).path
+        return write_run(out, study, made.prepared.run_id, files_of(made)).path
 
 
 def _entry(folder: Path) -> IndexEntry:

@@ -10,7 +10,7 @@ from whatif.base.arrays import Bools, Floats
 from whatif.base.errors import Problem, UsageError
 from whatif.effects.bands import t_critical
 from whatif.effects.contrasts import Metric
-from whatif.effects.table import LEAST_ARM_CLUSTERS_FOR_INTERVAL
+from whatif.effects.minimum import LEAST_ARM_CLUSTERS_FOR_INTERVAL
 from whatif.scores.record import Scores
 
 
@@ -121,9 +121,7 @@ def _clusters(scores: Scores, arm: int) -> int:
 def _effect(
     scores: Scores, scenario: Floats, metric: Metric, critical: float | None
 ) -> ScenarioEffect:
-    after, before = (
-        _mean(values, scores, metric) for values in (scenario, scores.gamma[:, 0])
-    )
+    after, before = (_mean(values, scores, metric) for values in (scenario, scores.gamma[:, 0]))
     if after is None or before is None:
         return ScenarioEffect(
             outcome=metric.name,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from whatif.base.errors import DataError
@@ -13,13 +16,35 @@ from whatif.scores.record import Scores
 from whatif.scores.store import from_parquet, to_parquet
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """A score table, and the file it is or will be.
+
+    Attributes
+    ----------
+    scores : Scores
+        The table.
+    parquet : callable
+        Returns its Parquet bytes, waiting for them if they are still being made.
+    """
+
+    scores: Scores
+    parquet: Callable[[], bytes]
+
+
 def cached_scores(
-    folder: Path | None, key: str, fit: Callable[[], Scores], *, renew: bool = False
-) -> Scores:
+    folder: Path | None,
+    key: str,
+    fit: Callable[[], Scores],
+    *,
+    time: str | None = None,
+    renew: bool = False,
+) -> Kept:
     """Return the scores stored under `key`, or fit and store them.
 
-    A damaged entry is fitted again, and a folder that cannot be written is done without: the
-    cache can only save time, never change or lose an answer.
+    New scores are written on a thread of their own while the caller goes on. A damaged entry is
+    fitted again, and a folder that cannot be written is done without: the cache can only save
+    time, never change or lose an answer.
 
     Parameters
     ----------
@@ -29,20 +54,35 @@ def cached_scores(
         Content hash of everything the scores depend on.
     fit : callable
         Called without arguments when nothing usable is stored.
+    time : str, optional
+        Column of the moment of each unit.
     renew : bool
         Fit again and replace what is stored.
     """
     if folder is None:
-        return fit()
+        scores = fit()
+        return Kept(scores, partial(_encoded, scores, time))
     path = folder / f"{key}.parquet"
     if path.exists() and not renew:
         stored = _read(path)
         if stored is not None and stored.key == key:
-            return stored
+            return Kept(stored, path.read_bytes)
     scores = fit()
+    pool = ThreadPoolExecutor(1)
+    made = pool.submit(_keep, path, scores, time)
+    pool.shutdown(wait=False)
+    return Kept(scores, made.result)
+
+
+def _encoded(scores: Scores, time: str | None) -> bytes:
+    return to_parquet(scores, period=None if time is None else scores.columns[time])
+
+
+def _keep(path: Path, scores: Scores, time: str | None) -> bytes:
+    content = _encoded(scores, time)
     with suppress(OSError):
-        _write(path, to_parquet(scores, period=None))
-    return scores
+        _write(path, content)
+    return content
 
 
 def _read(path: Path) -> Scores | None:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
-from whatif.base.arrays import Floats, Ints
+from whatif.base.arrays import Floats
 from whatif.base.errors import EstimationError, Problem
-from whatif.base.rng import integer_seed
 from whatif.design.record import Design
-from whatif.engines import boosting, linear
+from whatif.scores.executor import Executor
+from whatif.scores.tasks import Shared, fold_tasks
 
 Tick = Callable[[int], None]
-Bases = dict[int, tuple[Floats, Floats]]
-"""Model matrices of the GLM by fold, for training rows and held-out rows."""
-PROPENSITY = "propensity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,7 +23,7 @@ class Candidate:
     Attributes
     ----------
     learner : str
-        ``"glm"`` or ``"boosting"``.
+        ``"glm"``, ``"boosting"`` or the name of a scikit-learn class.
     target : str
         ``"propensity"`` or an outcome column.
     arm : int
@@ -43,24 +38,15 @@ class Candidate:
     predicted: Floats
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Task:
-    learner: str
-    target: str
-    arm: int
-    fold: int
-    predict: Callable[[], Floats]
-
-
 def cross_fit(
     design: Design,
     *,
     learners: tuple[str, ...],
     propensity: bool,
     seed: int,
-    workers: int,
+    executor: Executor,
     tick: Tick | None = None,
-    bases: Bases | None = None,
+    shared: Shared | None = None,
 ) -> tuple[Candidate, ...]:
     """Fit every learner for every nuisance on every fold.
 
@@ -69,17 +55,17 @@ def cross_fit(
     design : Design
         Arrays of the study; at least one covariate.
     learners : tuple of str
-        ``"glm"`` and/or ``"boosting"``.
+        Names of the learners.
     propensity : bool
         Whether the chance of each arm is estimated too.
     seed : int
         The study's seed.
-    workers : int
-        Models fitted side by side; the result does not depend on it.
+    executor : Executor
+        Carries out the tasks; the result does not depend on it.
     tick : callable, optional
-        Called with 1 after every fitted model.
-    bases : dict, optional
-        Filled with the GLM's model matrices, and read instead of building them again; the caller
+        Called with the number of models that a finished task fitted.
+    shared : Shared, optional
+        Filled with model matrices and bins, and read instead of making them again; the caller
         vouches that covariates and folds are the same.
 
     Raises
@@ -89,30 +75,22 @@ def cross_fit(
     """
     _require_arms(design)
     out: dict[tuple[str, str, int], Floats] = {}
-    kept = {} if bases is None else bases
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        for fold in range(design.n_folds):
-            tasks = _fold_tasks(
-                design, fold, learners, propensity=propensity, seed=seed, bases=kept
-            )
-            held = design.fold == fold
-            if bases is None:
-                kept.clear()
-            fitted = pool.map(_predict, tasks)
-            for task, values in zip(tasks, fitted, strict=True):
-                shape = (design.n, len(design.arms)) if task.arm < 0 else (design.n,)
-                key = (task.learner, task.target, task.arm)
-                out.setdefault(key, np.empty(shape))[held] = values
-                if tick is not None:
-                    tick(1)
+    kept = Shared() if shared is None else shared
+    for fold in range(design.n_folds):
+        tasks = fold_tasks(design, fold, learners, propensity=propensity, seed=seed, shared=kept)
+        held = design.fold == fold
+        for task, values in zip(tasks, executor.run(t.predict for t in tasks), strict=True):
+            for (target, arm), found in zip(task.nuisances, values, strict=True):
+                key = (task.learner, target, arm)
+                out.setdefault(key, np.empty((design.n, *found.shape[1:])))[held] = found
+            if tick is not None:
+                tick(len(task.nuisances))
+        if shared is None:
+            kept.matrices.clear()
     return tuple(
         Candidate(learner=learner, target=target, arm=arm, predicted=predicted)
         for (learner, target, arm), predicted in out.items()
     )
-
-
-def _predict(task: _Task) -> Floats:
-    return task.predict()
 
 
 def count_models(design: Design, *, learners: tuple[str, ...], propensity: bool) -> int:
@@ -134,83 +112,3 @@ def _require_arms(design: Design) -> None:
                     "every arm.",
                 )
             )
-
-
-def _fold_tasks(
-    design: Design,
-    fold: int,
-    learners: tuple[str, ...],
-    *,
-    propensity: bool,
-    seed: int,
-    bases: Bases,
-) -> list[_Task]:
-    train, at = np.flatnonzero(design.fold != fold), np.flatnonzero(design.fold == fold)
-    made: dict[str, _Made] = {}
-    if "glm" in learners:
-        if fold not in bases:
-            bases[fold] = _model_matrices(design, train, at)
-        made["glm"] = _glm_tasks(design, train, bases[fold], propensity=propensity)
-    if "boosting" in learners:
-        made["boosting"] = _boosting_tasks(design, train, at, propensity=propensity, seed=seed)
-    return [
-        _Task(learner=learner, target=target, arm=arm, fold=fold, predict=predict)
-        for learner, tasks in made.items()
-        for target, arm, predict in tasks
-    ]
-
-
-def _model_matrices(design: Design, train: Ints, at: Ints) -> tuple[Floats, Floats]:
-    values = design.features.values
-    basis = linear.fit_basis(values[train], design.features.categorical)
-    return basis.columns(values[train]), basis.columns(values[at])
-
-
-_Made = list[tuple[str, int, Callable[[], Floats]]]
-
-
-def _glm_tasks(
-    design: Design, train: Ints, matrices: tuple[Floats, Floats], *, propensity: bool
-) -> _Made:
-    (x, held), levels = matrices, len(design.arms)
-    made: _Made = []
-    if propensity:
-        label = design.arm[train]
-        made.append(
-            (PROPENSITY, -1, partial(linear.predict_probability, x, label, held, levels=levels))
-        )
-    for arm in range(levels):
-        inside = np.flatnonzero(design.arm[train] == arm)
-        for k, outcome in enumerate(design.outcomes):
-            y = design.y[train[inside], k]
-            binary = design.kinds[k] == "binary"
-            made.append((outcome, arm, partial(_glm_mean, x, inside, y, held, binary=binary)))
-    return made
-
-
-def _glm_mean(x: Floats, inside: Ints, y: Floats, held: Floats, *, binary: bool) -> Floats:
-    if (y == y[0]).all():
-        return np.full(len(held), y[0])
-    if binary:
-        return linear.predict_probability(x[inside], y.astype(np.int64), held, levels=2)[:, 1]
-    return linear.predict_mean(x[inside], y, held)
-
-
-def _boosting_tasks(design: Design, train: Ints, at: Ints, *, propensity: bool, seed: int) -> _Made:
-    values, levels = design.features.values, len(design.arms)
-    x, held = values[train], values[at]
-    categorical, own_seed = design.features.categorical, integer_seed(seed, "boosting")
-    fit_arms = partial(boosting.predict_probability, categorical=categorical, seed=own_seed)
-    fit_mean = partial(boosting.predict_mean, categorical=categorical, seed=own_seed)
-    made: _Made = []
-    if propensity:
-        label = design.arm[train]
-        made.append((PROPENSITY, -1, partial(fit_arms, x, label, held, levels=levels)))
-    for arm in range(levels):
-        inside = np.flatnonzero(design.arm[train] == arm)
-        own = x[inside]
-        for k, outcome in enumerate(design.outcomes):
-            y = design.y[train[inside], k]
-            binary = design.kinds[k] == "binary"
-            made.append((outcome, arm, partial(fit_mean, own, y, held, binary=binary)))
-    return made

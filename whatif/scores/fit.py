@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -11,13 +13,23 @@ from whatif.base.arrays import Bools, Floats, frozen
 from whatif.base.errors import EstimationError, Problem
 from whatif.base.records import NuisanceQuality
 from whatif.contract.spec import OverlapSpec
+from whatif.design.probability import is_logged
 from whatif.design.record import Design
 from whatif.engines.threads import one_blas_thread
 from whatif.scores import overlap
-from whatif.scores.aipw import aipw_scores
 from whatif.scores.choice import choose
-from whatif.scores.crossfit import PROPENSITY, Bases, Tick, cross_fit
-from whatif.scores.record import Scores
+from whatif.scores.crossfit import Tick, cross_fit
+from whatif.scores.executor import Executor, Threads
+from whatif.scores.populations import trimming_table
+from whatif.scores.record import Population, Scores, Target
+from whatif.scores.targets import (
+    TARGETS,
+    Predictions,
+    TargetRule,
+    averaged_chance,
+    averaged_scores,
+)
+from whatif.scores.tasks import PROPENSITY, Shared
 
 LEARNERS = ("glm", "boosting")
 
@@ -28,22 +40,28 @@ def fit_scores(
     rule: OverlapSpec,
     seed: int,
     key: str,
+    target: Target = "ate",
     learners: tuple[str, ...] = LEARNERS,
     workers: int | None = None,
     tick: Tick | None = None,
 ) -> Scores:
     """Cross-fit the nuisances and return one doubly robust score per unit, arm and outcome.
 
+    With several drawings of the folds (``design.refolds``) scores are averaged over them; models'
+    quality is that of the first.
+
     Parameters
     ----------
     design : Design
         Arrays of the study, n units, A arms, K outcomes.
     rule : OverlapSpec
-        What to do with units whose estimated chance of an arm is extreme.
+        What to do with units whose estimated or logged chance of an arm is extreme.
     seed : int
         The study's seed.
     key : str
         Content hash of everything the scores depend on.
+    target : str
+        Whom averages speak of: ``"ate"``, ``"att"`` or ``"overlap"``.
     learners : tuple of str
         Candidates for every nuisance; the smallest out-of-fold loss wins.
     workers : int, optional
@@ -54,59 +72,92 @@ def fit_scores(
     Raises
     ------
     OverlapError
-        If more than 1 % of units are outside a rule that says ``refuse``, or none is inside.
+        If more than 1 % of the target population is outside a rule that says ``refuse``, or none
+        is inside.
     EstimationError
         If a fold's training data lack an arm, or a model returned numbers that are not finite.
     """
+    aim = TARGETS[target]
+    executor = Threads(workers or os.cpu_count() or 1)
+    fit = partial(_nuisances, seed=seed, learners=learners, executor=executor, tick=tick)
     with one_blas_thread():
-        mean, chance, quality = _nuisances(
-            design, seed=seed, learners=learners, workers=workers or os.cpu_count() or 1, tick=tick
-        )
-        kept, population = _overlapping(design, chance, rule)
-        gamma = aipw_scores(y=design.y, arm=design.arm, mean=mean, propensity=chance)
-    shape = (None, len(design.arms), len(design.outcomes))
+        drawn = [fit(one) for one in _drawings(design)]
+        rounds = tuple(predictions for predictions, _ in drawn)
+        chance = averaged_chance(rounds)
+        kept, population = _overlapping(design, aim, rounds, rule)
+        table = _populations(design, aim, rounds, rule, kept)
+        if not kept.all():
+            rows = np.flatnonzero(kept)
+            design, chance = design.take(rows), chance[rows]
+            rounds = tuple(one.take(rows) for one in rounds)
+        gamma, mass = averaged_scores(aim, y=design.y, arm=design.arm, rounds=rounds)
+        whole = _average(design, gamma, mass)[None]
+        repeats = whole if len(rounds) == 1 else _repeats(design, aim, rounds)
+    arms, outcomes = len(design.arms), len(design.outcomes)
     return Scores(
         arms=design.arms,
         outcomes=design.outcomes,
-        gamma=frozen("scores", gamma[kept], shape=shape),
-        mass=frozen("mass", np.ones(int(kept.sum())), shape=(None,)),
-        propensity=frozen("propensity", chance[kept], shape=(None, len(design.arms))),
-        arm=design.arm[kept],
-        y=design.y[kept],
-        cluster=design.cluster[kept],
-        fold=design.fold[kept],
-        weight=design.weight[kept],
-        target="ate",
-        unit=design.unit[kept],
-        columns=design.columns[kept],
+        gamma=frozen("scores", gamma, shape=(None, arms, outcomes)),
+        mass=frozen("mass", mass, shape=(None,)),
+        propensity=frozen("propensity", chance, shape=(None, arms)),
+        arm=design.arm,
+        y=design.y,
+        cluster=design.cluster,
+        fold=design.fold,
+        weight=design.weight,
+        target=aim.name,
+        unit=design.unit,
+        columns=design.columns,
         clusters_assigned=design.clusters_assigned,
-        quality=quality,
-        overlap=overlap.summarise(chance[kept], design.arms, known=design.known is not None),
+        quality=drawn[0][1],
+        overlap=overlap.summarise(chance, design.arms, known=design.known is not None),
         population=population,
-        repeats=gamma[kept].mean(axis=0, keepdims=True),
+        repeats=repeats,
         key=key,
+        populations=table,
     )
 
 
-def refitter(*, seed: int) -> Callable[[Design], Floats]:
+def _drawings(design: Design) -> list[Design]:
+    """Return the design under each drawing of its folds; one where no model is fitted."""
+    more = design.refolds if design.features.names else ()
+    return [design, *(replace(design, fold=fold) for fold in more)]
+
+
+def _repeats(design: Design, aim: TargetRule, rounds: tuple[Predictions, ...]) -> Floats:
+    """Average the scores of each drawing of the folds alone, shape (R, A, K)."""
+    made = (averaged_scores(aim, y=design.y, arm=design.arm, rounds=(one,)) for one in rounds)
+    return np.stack([_average(design, gamma, mass) for gamma, mass in made])
+
+
+def _average(design: Design, gamma: Floats, mass: Floats) -> Floats:
+    total = np.einsum("i,iak->ak", design.weight, gamma)
+    return np.asarray(total / (design.weight @ mass))
+
+
+def refitter(*, seed: int, target: Target = "ate") -> Callable[[Design], Floats]:
     """Return what checks call when they train models again.
 
     ``refit(design)`` gives arm minus control for every outcome with the GLM candidate, shape
-    (A − 1, K). Calls in a row on the same covariates and folds share the model matrices; units
-    outside the overlap rule stay in.
+    (A − 1, K), for the study's target and weights. Calls in a row on the same covariates and folds
+    share the model matrices; units outside the overlap rule stay in, and folds are drawn once.
     """
-    last: list[tuple[Design, Bases]] = []
+    last: list[tuple[Design, Shared]] = []
 
     def refit(design: Design) -> Floats:
         same = last and _same_covariates(last[0][0], design)
-        bases = last[0][1] if same else {}
-        last[:] = [(design, bases)]
+        shared = last[0][1] if same else Shared()
+        last[:] = [(design, shared)]
         with one_blas_thread():
-            mean, chance, _ = _nuisances(
-                design, seed=seed, learners=("glm",), workers=1, tick=None, bases=bases
+            made, _ = _nuisances(
+                design,
+                seed=seed,
+                learners=("glm",),
+                executor=Threads(1),
+                tick=None,
+                shared=shared,
             )
-            gamma = aipw_scores(y=design.y, arm=design.arm, mean=mean, propensity=chance)
-        theta = gamma.mean(axis=0)
+            theta = _repeats(design, TARGETS[target], (made,))[0]
         return np.asarray(theta[1:] - theta[0])
 
     return refit
@@ -116,17 +167,68 @@ def _same_covariates(one: Design, other: Design) -> bool:
     return one.features.values is other.features.values and one.fold is other.fold
 
 
-def _overlapping(design: Design, chance: Floats, rule: OverlapSpec) -> tuple[Bools, str]:
+def _overlapping(
+    design: Design,
+    aim: TargetRule,
+    rounds: tuple[Predictions, ...],
+    rule: OverlapSpec,
+) -> tuple[Bools, str]:
+    """Return the units that the answer is about, and who they are."""
     everyone = np.ones(design.n, dtype=bool)
-    if not _estimates_propensity(design):
-        return everyone, design.population
-    kept = overlap.inside(chance, rule)
+    population = overlap.target_population(aim, design.population, design.arms)
+    if not _is_held_to_overlap(design):
+        return everyone, population
+    chance = averaged_chance(rounds)
+    kept = aim.inside(chance, rule)
     if rule.rule == "refuse" or not kept.any():
-        overlap.refuse_outside(kept, chance, rule)
-        return everyone, design.population
+        overlap.refuse_outside(
+            aim, kept, design, chance, rule, instead=lambda: _instead(design, rounds, rule)
+        )
+        return everyone, population
     if kept.all():
-        return everyone, design.population
-    return kept, overlap.trimmed_population(design.population, kept, rule)
+        return everyone, population
+    return kept, overlap.trimmed_population(aim, population, kept=kept, arm=design.arm, rule=rule)
+
+
+def _populations(
+    design: Design,
+    aim: TargetRule,
+    rounds: tuple[Predictions, ...],
+    rule: OverlapSpec,
+    kept: Bools,
+) -> tuple[Population, ...]:
+    """Set populations side by side now, where the scores will not tell them any more."""
+    told = aim is TARGETS["ate"] and len(rounds) == 1 and bool(kept.all())
+    if told or not _is_held_to_overlap(design):
+        return ()
+    return trimming_table(design, rounds, rule)
+
+
+def _instead(design: Design, rounds: tuple[Predictions, ...], rule: OverlapSpec) -> str:
+    """Say what other populations would rest on: their size and error, never their answer."""
+    sizes = [
+        f"{one.name}: {one.n:,} units, error {_first_error(one):.3g}"
+        for one in trimming_table(design, rounds, rule)
+        if not one.extrapolates
+    ]
+    if not sizes:
+        return ""
+    return (
+        f" Errors of {design.outcomes[0]} ({design.arms[1]} − {design.arms[0]}) elsewhere: "
+        f"{'; '.join(sizes)}."
+    )
+
+
+def _first_error(one: Population) -> float:
+    """Error of the first arm minus control, first outcome."""
+    gradient = np.zeros(one.theta.shape)
+    gradient[:2, 0] = (-1.0, 1.0)
+    return float(np.sqrt(gradient.ravel() @ one.sigma @ gradient.ravel()))
+
+
+def _is_held_to_overlap(design: Design) -> bool:
+    """Whether chances were estimated, or logged row by row: nobody set a bound on them."""
+    return _estimates_propensity(design) or is_logged(design.known, design.phase)
 
 
 def _estimates_propensity(design: Design) -> bool:
@@ -138,24 +240,24 @@ def _nuisances(
     *,
     seed: int,
     learners: tuple[str, ...],
-    workers: int,
+    executor: Executor,
     tick: Tick | None,
-    bases: Bases | None = None,
-) -> tuple[Floats, Floats, tuple[NuisanceQuality, ...]]:
+    shared: Shared | None = None,
+) -> tuple[Predictions, tuple[NuisanceQuality, ...]]:
     if not design.features.names:
         mean, chance = _arm_means(design), _shares(design)
         if design.known is not None and np.ptp(design.known, axis=0).any():
-            chance = design.known
+            chance = design.known.copy()
         _require_finite(mean, chance)
-        return mean, chance, ()
+        return Predictions(mean=mean, chance=chance), ()
     candidates = cross_fit(
         design,
         learners=learners,
         propensity=_estimates_propensity(design),
         seed=seed,
-        workers=workers,
+        executor=executor,
         tick=tick,
-        bases=bases,
+        shared=shared,
     )
     chosen, quality = choose(design, candidates)
     arms, outcomes = range(len(design.arms)), design.outcomes
@@ -165,9 +267,9 @@ def _nuisances(
     if _estimates_propensity(design):
         chance = chosen[PROPENSITY, -1].predicted
     else:
-        chance = _shares(design) if design.known is None else design.known
+        chance = _shares(design) if design.known is None else design.known.copy()
     _require_finite(mean, chance)
-    return mean, chance, quality
+    return Predictions(mean=mean, chance=chance), quality
 
 
 def _arm_means(design: Design) -> Floats:
@@ -177,7 +279,8 @@ def _arm_means(design: Design) -> Floats:
         rows = design.phase == phase
         for a in range(len(design.arms)):
             inside = rows & (design.arm == a)
-            out[rows, a] = design.y[inside if inside.any() else design.arm == a].mean(axis=0)
+            used = inside if inside.any() else design.arm == a
+            out[rows, a] = np.average(design.y[used], axis=0, weights=design.weight[used])
     return out
 
 
@@ -186,8 +289,10 @@ def _shares(design: Design) -> Floats:
     out = np.empty((design.n, len(design.arms)))
     for phase in np.unique(design.phase):
         rows = design.phase == phase
-        counts = np.bincount(design.arm[rows], minlength=len(design.arms))
-        out[rows] = counts / counts.sum()
+        weight = np.bincount(
+            design.arm[rows], weights=design.weight[rows], minlength=len(design.arms)
+        )
+        out[rows] = weight / weight.sum()
     return out
 
 

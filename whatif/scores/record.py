@@ -10,8 +10,42 @@ import pandas as pd
 from whatif.base.arrays import Floats, Ints
 from whatif.base.records import NuisanceQuality, OverlapSummary
 
-
 Target = Literal["ate", "att", "overlap"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Population:
+    """What the predictions of a run say about one population, set beside its answer.
+
+    Attributes
+    ----------
+    name : str
+        Its rule, e.g. ``"0.05–0.95"``.
+    target : str
+        Target of the scores behind it.
+    described : str
+        Who it is, in words.
+    n, clusters : int
+        Units and clusters that enter.
+    outside : float
+        Share of it whose chances break the study's overlap rule.
+    extrapolates : bool
+        Whether that share is more than a study tolerates: the number is then not a measurement.
+    theta : ndarray, shape (A, K)
+        Mean outcome had the population got each arm, in the outcome's unit.
+    sigma : ndarray, shape (A·K, A·K)
+        Clustered covariance of ``theta.ravel()``.
+    """
+
+    name: str
+    target: Target
+    described: str
+    n: int
+    clusters: int
+    outside: float
+    extrapolates: bool
+    theta: Floats
+    sigma: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,6 +90,9 @@ class Scores:
         Mean score by arm and outcome of each repetition of the folds; `gamma` is their average.
     key : str
         Content hash of everything the scores depend on.
+    populations : tuple of Population
+        Trimming rules and targets side by side, where `gamma` no longer tells: another target, a
+        trimmed population, or several repetitions.
     """
 
     arms: tuple[str, ...]
@@ -77,6 +114,7 @@ class Scores:
     population: str
     repeats: Floats
     key: str
+    populations: tuple[Population, ...] = ()
 
     @property
     def n(self) -> int:

@@ -12,6 +12,7 @@ from whatif.base.errors import EstimationError
 from whatif.base.records import SecondOpinion
 from whatif.base.rng import generator, integer_seed
 from whatif.contract.spec import StudySpec
+from whatif.design.probability import is_logged
 from whatif.design.record import Design
 from whatif.engines.econml_catalogue import econml_class
 from whatif.engines.econml_estimators import AverageEffects, fit_average
@@ -95,7 +96,7 @@ def _opinions(
     notes = [fitted.note]
     if part.n < units:
         notes.append(f"{part.n:,} of {units:,} units, drawn by cluster")
-    if _logged(part) and len(part.arms) > _TWO:
+    if is_logged(part.known, part.phase) and len(part.arms) > _TWO:
         notes.append("logged chances not used")
     return [
         SecondOpinion(
@@ -147,14 +148,7 @@ def _covariates(part: Design) -> tuple[NDArray[np.float64], Bools]:
     if np.ptp(part.phase) > 0:
         columns.append(part.phase[:, None].astype(np.float64))
         categorical.append(True)
-    elif part.known is not None and _logged(part) and len(part.arms) == _TWO:
+    elif part.known is not None and is_logged(part.known, part.phase) and len(part.arms) == _TWO:
         columns.append(part.known[:, 1:])
         categorical.append(False)
     return np.column_stack(columns), np.array(categorical, dtype=bool)
-
-
-def _logged(part: Design) -> bool:
-    """Whether known chances differ between rows of one phase."""
-    if part.known is None or np.ptp(part.phase) > 0:
-        return False
-    return bool(np.ptp(part.known, axis=0).any())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Container
 from dataclasses import asdict
@@ -15,7 +14,7 @@ import pandas as pd
 from whatif.base.arrays import frozen
 from whatif.base.errors import DataError, Problem
 from whatif.base.records import NuisanceQuality, OverlapSummary
-from whatif.scores.record import Scores
+from whatif.scores.record import Population, Scores
 
 _META = b"whatif.scores.v1"
 
@@ -23,8 +22,8 @@ _META = b"whatif.scores.v1"
 def to_parquet(scores: Scores, *, period: pd.Series | None) -> bytes:
     """Return the score table as Parquet bytes; equal scores give equal bytes.
 
-    Columns ``unit, cluster, fold, period, weight, mass, arm, score:<arm>:<outcome>, propensity:<arm>,
-    outcome:<outcome>`` and every pre-treatment column.
+    Columns ``unit, cluster, fold, period, weight, mass, arm, score:<arm>:<outcome>,
+    propensity:<arm>, outcome:<outcome>`` and every pre-treatment column.
 
     Parameters
     ----------
@@ -55,9 +54,20 @@ def to_parquet(scores: Scores, *, period: pd.Series | None) -> bytes:
     for name in scores.columns:
         data[_stored(str(name), data)] = pa.array(scores.columns[name], from_pandas=True)
     table = pa.table(data).replace_schema_metadata({_META: json.dumps(_meta(scores)).encode()})
-    sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd", store_schema=True)
-    return sink.getvalue()
+    # Numbers with a fraction hardly ever repeat: a dictionary of them only costs time.
+    split = [field.name for field in table.schema if pa.types.is_floating(field.type)]
+    whole = [field.name for field in table.schema if not pa.types.is_floating(field.type)]
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        use_dictionary=whole,
+        use_byte_stream_split=split,
+        store_schema=True,
+    )
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
 
 
 def _stored(name: str, taken: Container[str]) -> str:
@@ -86,6 +96,7 @@ def _meta(scores: Scores) -> dict[str, Any]:
         "population": scores.population,
         "target": scores.target,
         "repeats": scores.repeats.tolist(),
+        "populations": [asdict(one) | _lists(one) for one in scores.populations],
         "key": scores.key,
     }
 
@@ -144,6 +155,7 @@ def _scores(table: Any, meta: dict[str, Any]) -> Scores:  # noqa: ANN401  (a pya
         population=meta["population"],
         repeats=np.array(meta["repeats"], dtype=np.float64),
         key=meta["key"],
+        populations=tuple(_population(row) for row in meta["populations"]),
     )
 
 
@@ -152,8 +164,19 @@ def _matrix(table: Any, names: list[str]) -> np.ndarray[Any, np.dtype[np.float64
 
 
 def _quality(row: dict[str, Any]) -> NuisanceQuality:
-    losses = tuple((str(name), float(loss)) for name, loss in row["losses"])
-    return NuisanceQuality(**{**row, "losses": losses})
+    pairs = {
+        key: tuple((str(name), float(number)) for name, number in row[key])
+        for key in ("losses", "weights")
+    }
+    return NuisanceQuality(**(row | pairs))
+
+
+def _lists(one: Population) -> dict[str, Any]:
+    return {"theta": one.theta.tolist(), "sigma": one.sigma.tolist()}
+
+
+def _population(row: dict[str, Any]) -> Population:
+    return Population(**{**row, "theta": np.array(row["theta"]), "sigma": np.array(row["sigma"])})
 
 
 def _overlap(row: dict[str, Any]) -> OverlapSummary:

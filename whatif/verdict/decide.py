@@ -11,13 +11,19 @@ from whatif.checks.result import CheckResult, Status
 from whatif.contract.spec import OutcomeSpec, RatioSpec, StudySpec, metric_name
 from whatif.effects.rows import EffectRow, EffectRows, Segment
 from whatif.verdict import wording
-from whatif.verdict.readings import before_decision
-from whatif.verdict.reasons import ArmCase, arm_reasons, arm_would_change, check_reasons
+from whatif.verdict.readings import before_decision, before_first_look
+from whatif.verdict.reasons import (
+    ArmCase,
+    arm_reasons,
+    arm_would_change,
+    check_reasons,
+    unbalanced_reason,
+)
 from whatif.verdict.record import Decision, Reading, Verdict
 from whatif.verdict.rules import GOOD, decide_arm, from_past_data
 from whatif.verdict.where import Place, better_segments, clearest_segments, place_of
 
-Evidence = Literal["randomised", "adjusted", "unadjusted"]
+Evidence = Literal["randomised", "adjusted", "unbalanced", "unadjusted"]
 _RANK = {Decision.ROLL_OUT: 2, Decision.DISCUSS: 1, Decision.DO_NOT_ROLL_OUT: 0}
 
 
@@ -35,9 +41,10 @@ def decide(
 ) -> Verdict:
     """Decide about a study; the first rule that fits wins.
 
-    A broken integrity check withholds everything, then stale data, then an early look, then the
-    readings of the primary metric and the guardrails. Other broken checks are reasons for doubt;
-    they never withhold.
+    A broken integrity check withholds everything, then stale data, then an early look: before the
+    decision date or, where results are looked at more than once, before the first look at the
+    primary metric or a guardrail in every arm. Then come the readings of these metrics. Other
+    broken checks are reasons for doubt; they never withhold.
 
     Parameters
     ----------
@@ -49,9 +56,9 @@ def decide(
         Every check of the run.
     spec : StudySpec
         The study as declared.
-    evidence : {"randomised", "adjusted", "unadjusted"}
-        Only randomised evidence may say roll out; past data that nothing was adjusted for are
-        at most discussed.
+    evidence : {"randomised", "adjusted", "unbalanced", "unadjusted"}
+        Only randomised evidence may say roll out; past data that nothing was adjusted for, or
+        whose arms were not shown to be alike after it, are at most discussed.
     fresh : bool
         Whether the newest data are recent enough for the study.
     as_of : date or None
@@ -72,7 +79,7 @@ def decide(
     cases = _cases(effects, readings, spec)
     if not cases:
         raise ValueError(f"There is no overall effect on {metric_name(spec.primary)!r}.")
-    withheld = _withheld(checks, spec, cases[0], fresh=fresh, as_of=as_of)
+    withheld = _withheld(checks, spec, cases, fresh=fresh, as_of=as_of)
     if withheld is not None:
         return _verdict(withheld, readings)
     ruled = [
@@ -135,7 +142,7 @@ def _guardrail(
 def _withheld(
     checks: Sequence[CheckResult],
     spec: StudySpec,
-    first: ArmCase,
+    cases: Sequence[ArmCase],
     *,
     fresh: bool,
     as_of: dt.date | None,
@@ -149,14 +156,40 @@ def _withheld(
         decision = Decision.OUT_OF_DATE
         why = (wording.out_of_date_reason(as_of, spec.freshness),)
         change = (wording.would_change_newer_data(),)
-    elif before_decision(spec, as_of) and spec.decision.on is not None and as_of is not None:
-        decision = Decision.TOO_EARLY
-        why = (wording.too_early_reason(spec.decision.on, as_of),)
-        change = (wording.would_change_date(spec.decision.on),)
+    elif (early := _too_early(spec, cases, as_of)) is not None:
+        decision, why, change = Decision.TOO_EARLY, (early[0],), (early[1],)
     else:
         return None
     others = check_reasons([check for check in checks if check not in broke])
-    return _Draft(decision=decision, arm=first.arm, reasons=(*why, *others), would_change=change)
+    return _Draft(decision=decision, arm=cases[0].arm, reasons=(*why, *others), would_change=change)
+
+
+def _too_early(
+    spec: StudySpec, cases: Sequence[ArmCase], as_of: dt.date | None
+) -> tuple[str, str] | None:
+    """Say why it is too early and what would change it; None when there is something to read."""
+    decide_on = spec.decision.on
+    locked = before_decision(spec, as_of)
+    looked_at = any(case.primary[1].sequential is not None for case in cases)
+    if locked and not looked_at and decide_on is not None and as_of is not None:
+        return wording.too_early_reason(decide_on, as_of), wording.would_change_date(decide_on)
+    waiting = [_waiting(case) for case in cases]
+    if not all(waiting) or not (locked or spec.decision.looks == "anytime"):
+        return None
+    names = [metric_name(metric) for metric in waiting[0]]
+    reason = wording.no_look_yet_reason(
+        names,
+        who=spec.cluster or spec.assigned or spec.unit,
+        ratio=any(isinstance(metric, RatioSpec) for metric in waiting[0]),
+        every=spec.decision.every if locked else None,
+    )
+    return reason, wording.would_change_first_look(names)
+
+
+def _waiting(case: ArmCase) -> tuple[OutcomeSpec | RatioSpec, ...]:
+    """Return the decision metrics of an arm that were not looked at yet."""
+    read = (case.primary, *case.guardrails)
+    return tuple(metric for metric, row, _ in read if row is not None and before_first_look(row))
 
 
 def _ruled(
@@ -209,6 +242,7 @@ def _settled(
         *([wording.clearest_reason()] if best.clearest else []),
         *([wording.arm_chosen_reason()] if arm_looked else []),
         *([wording.past_data_reason()] if past else []),
+        *([unbalanced_reason()] if evidence == "unbalanced" else []),
         *check_reasons(checks),
     ]
     change = arm_would_change(best.case, best.decision, spec)
@@ -220,7 +254,7 @@ def _settled(
         if past
         else best.decision,
         arm=best.case.arm,
-        where=wording.place_words(best.place.exclude),
+        where=wording.place_words(best.place.exclude, spec.target),
         clearest=best.clearest,
         several=several,
         looked=arm_looked or place_looked,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from whatif.base.records import NuisanceQuality
 from whatif.checks.result import CheckResult, Status
 from whatif.verdict.record import Decision, Reading
 
@@ -17,15 +17,15 @@ WITHHELD = (
     "and in sign. They are folded away on purpose."
 )
 NUMBERS_WITHHELD = "The numbers are withheld; the page says why and keeps them folded away."
-NO_SECOND_OPINION = "No second estimator was asked for."
-OPINION_ERRORS = (
-    "Second opinions bring their own ranges; a dash means that the estimator gives none that can "
-    "be relied on."
-)
 NO_SEGMENTS = "The study declares no segments."
 SEGMENT_RANGES = "Ranges in this part are wide enough to hold for all rows of a table at once."
 SHRUNK = "\u201cShrunk\u201d pulls each estimate towards the others, as far as the data suggest."
-NOT_DECLARED = "This cut was not declared in the study."
+LOOKED = (
+    "These cuts were not declared before looking. They may suggest what to test next and change "
+    "no verdict. Ranges are wider because every cut that was tried counts; \u201cstands out\u201d "
+    "means that so large a difference would rarely come by chance, even with so many tries."
+)
+LOOKED_ONE_LOOK = "They are made for a single look."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +92,12 @@ class Amount:
         near, far = (high, low) if down < 0 else (low, high)
         side = f" {self.fewer}" if down < 0 else ""
         return f"{near} to {far}{side}"
+
+    @property
+    def between(self) -> str:
+        """The range in words that stand alone: ``9 to 15 more``, ``2 fewer to 4 more``."""
+        closed = None not in self.ends
+        return f"{self.spread} {self.more}" if closed and self.signs[0] >= 0 else self.spread
 
     def _open(self, low: str | None, high: str | None, down: int, up: int) -> str:
         end, sign, word = (low, down, "at least") if low is not None else (high, up, "at most")
@@ -221,14 +227,96 @@ def segments_sentence(*, differ: bool | None, metric: str, dimension: str) -> st
     return f"{lead}, so every row takes the reading of everyone."
 
 
-def metric_lead(metric: str, *, comparison: str, everywhere: bool) -> str:
-    """Return what the one number of the verdict is about."""
+def looked_sentence(differing: Sequence[str], *, tested: bool, dimension: str) -> str:
+    """Return which effects differ by a cut that was made after looking."""
+    if differing:
+        return (
+            f"The effect on {', '.join(differing)} differs by {dimension}, even counting every "
+            "cut that was tried."
+        )
+    if not tested:
+        return f"There are too few to test whether any effect differs by {dimension}."
+    return f"There is no evidence that any effect differs by {dimension}."
+
+
+def looked_heading(cuts: Sequence[str]) -> str:
+    """Return the heading of cuts that were made after looking."""
+    return f"Made after looking: by {', by '.join(cuts)}"
+
+
+def stands_out_words(*, stands_out: bool) -> str:
+    """Return the neutral word for one effect of a cut that was made after looking."""
+    return "stands out" if stands_out else "does not stand out"
+
+
+def target_words(target: str, *, units: str, control: str, trimmed: bool) -> str:
+    """Return whom averages speak of, fit to follow "averaged over".
+
+    Examples
+    --------
+    >>> target_words("att", units="sessions", control="folded", trimmed=False)
+    'sessions that got another arm than folded'
+    """
+    if target == "overlap":
+        return f"{units} weighted towards those whose arm was most open"
+    if target == "att":
+        left = " and were left after trimming" if trimmed else ""
+        return f"{units} that got another arm than {control}{left}"
+    return f"{units} left after trimming" if trimmed else "everyone"
+
+
+def metric_lead(metric: str, *, comparison: str, everywhere: bool, who: str) -> str:
+    """Return what the one number of the verdict is about; `who` are `target_words`."""
     parts = [metric]
     if comparison:
         parts.append(comparison)
-    if not everywhere:
-        parts.append("averaged over everyone")
+    if not everywhere or who != "everyone":
+        parts.append(f"averaged over {who}")
     return ", ".join(parts)
+
+
+def looks_sentence(looks: str, *, days: int, last: str) -> str:
+    """Return which looks the ranges hold for; empty where results are looked at once."""
+    if looks == "once":
+        return ""
+    if looks == "anytime":
+        return "These ranges hold however often one looks at the results."
+    often = "every day" if days == 1 else f"every {days} days"
+    return f"These ranges hold at all looks together: one {often}, the last on {last}."
+
+
+def bounds_label(ratio: str, units: str) -> str:
+    """Return the name of the cost line that compares the same units under both arms."""
+    return f"{ratio}, same {units}"
+
+
+def bounds_note(units: str, *, one: str, column: str) -> str:
+    """Return who stands behind that line: `one` is what `column` counts, empty when unknown."""
+    article = "an" if one[:1] in set("aeiou") else "a"
+    what = f"{article} {one}" if one else column
+    return f"bounds for {units} with {what} under either arm"
+
+
+def bounds_sentence(ratio: str, *, many: str, units: str, within: bool, one_look: bool) -> str:
+    """Return what bounds compare and what they assume."""
+    where = "within each segment the arm" if within else "the arm"
+    look = " It is made for a single look." if one_look else ""
+    return (
+        f"\u201c{ratio}, same {units}\u201d leaves out that the arm changes who has {many}. Nobody "
+        "was seen under both arms, so it is a span of possible values and a range around it. It "
+        f"assumes that {where} moves {many} one way only, which no data can test.{look}"
+    )
+
+
+def bounds_words(shown: str) -> str:
+    """Return the word beside bounds, which are never read as better or worse."""
+    return {
+        "shown": "bounds only",
+        "suppressed": "too few to show",
+        "no_overlap": "arms cannot be compared here",
+        "other_target": "can be told for everyone only",
+        "not_only_among": "also counted without one, so it cannot be told",
+    }[shown]
 
 
 def stale_banner(due: str) -> str:
@@ -250,61 +338,11 @@ def break_even_unknown(noun: str) -> str:
     return f"From which worth of one {noun} it pays is not clear yet."
 
 
-def break_even_sentence(*, noun: str, above: bool, value: str, spread: str) -> str:
+def break_even_sentence(*, noun: str, above: bool, value: str, spread: str, one_look: bool) -> str:
     """Return from which worth of one unit an arm pays for itself."""
     side = "more" if above else "less"
-    known = f" (likely range {spread})" if spread else ""
-    return f"It pays if one {noun} is worth {side} than {value}{known}."
-
-
-def estimand_sentence(*, outcomes: str, arms: str, control: str, unit: str) -> str:
-    """Return what is estimated, in plain words."""
-    return (
-        f"The average of {outcomes} if every {unit} had got {arms}, minus the average if every "
-        f"{unit} had got {control}."
-    )
-
-
-def adjustment_sentence(adjustment: tuple[str, ...], source: str) -> str:
-    """Return what was adjusted for, and on whose word."""
-    if not adjustment:
-        return (
-            "Nothing was adjusted for."
-            if source == "covariates"
-            else "Nothing has to be adjusted for."
-        )
-    columns = ", ".join(adjustment)
-    reason = {
-        "graph": "as the graph asks",
-        "covariates": "each taken as a common cause, because no graph was given",
-        "randomised": "for precision only, because assignment was random",
-    }[source]
-    return f"Adjusted for {columns}: {reason}."
-
-
-def graph_description(nodes: int, arrows: int, treatment: str, outcomes: str) -> str:
-    """Return the text alternative of the drawing of the graph."""
-    return (
-        f"{nodes} columns and {arrows} arrows. Treatment: {treatment}. Outcomes: {outcomes}. "
-        "Every arrow is listed below the drawing."
-    )
-
-
-def overlap_sentence(*, arm: str, known: bool, low: str, median: str, high: str) -> str:
-    """Return how likely each unit was to get an arm."""
-    source = "declared" if known else "estimated"
-    if low == high:
-        return f"{arm}: every unit had the {source} chance {low}."
-    return (
-        f"{arm}: {source} chances run from {low} to {high}; half of the units are below {median}."
-    )
-
-
-def quality_sentence(row: NuisanceQuality, gain: str) -> str:
-    """Return what one nuisance model adds over a constant."""
-    if row.gain <= 0:
-        return "no better than a constant"
-    return f"removes {gain} of a constant's loss"
+    when = " at a single look" if one_look else ""
+    return f"It pays if one {noun} is worth {side} than {value} (likely range {spread}{when})."
 
 
 def reading_tone(reading: Reading) -> str:

@@ -7,7 +7,7 @@ import math
 from typing import Literal
 
 from whatif.contract.spec import OutcomeSpec, RatioSpec, StudySpec, metric_name
-from whatif.effects.rows import EffectRow, EffectRows, Ends
+from whatif.effects.rows import EffectRow, EffectRows
 from whatif.verdict.record import Reading
 
 Better = Literal["higher", "lower"]
@@ -99,9 +99,10 @@ def readings(
 ) -> tuple[Reading, ...]:
     """Read every effect row, in order.
 
-    Overall rows are read from `ci`, segments from `band`. Segments that the F test does not tell
-    apart inherit the overall reading. Cuts that were not declared, intervals that are unbounded
-    and errors of zero read *not clear yet*.
+    Overall rows are read from `ci`, segments from `band`, both from `sequential` where results are
+    looked at more than once. Segments that the F test does not tell apart inherit the overall
+    reading. Cuts that were not declared, intervals that are unbounded and errors of zero read
+    *not clear yet*.
 
     Parameters
     ----------
@@ -110,8 +111,8 @@ def readings(
     spec : StudySpec
         Which metrics are guardrails, their limits and what matters.
     as_of : date or None
-        Last day of the data. Before the decision date nothing is read: looking early needs wider
-        intervals than these.
+        Last day of the data. Before the decision date only sequential ranges are read: looking
+        early needs wider intervals than the others.
 
     Returns
     -------
@@ -129,13 +130,13 @@ def readings(
         raise ValueError(f"Effects name metrics that the study does not declare: {unknown}.")
     locked = before_decision(spec, as_of)
     overall = {
-        _key(row): _read(row, row.ci, metrics[row.outcome])
+        _key(row): _read(row, metrics[row.outcome])
         for row in reversed(effects.effects)
         if not row.segment and row.shown == "shown"
     }
     return tuple(
         Reading.NOT_CLEAR
-        if locked and row.shown == "shown"
+        if locked and row.shown == "shown" and row.sequential is None
         else _row_reading(row, metrics[row.outcome], effects, overall)
         for row in effects.effects
     )
@@ -147,6 +148,11 @@ def before_decision(spec: StudySpec, as_of: dt.date | None) -> bool:
     if decide_on is None or as_of is None or spec.decision.looks not in _LOCKED_LOOKS:
         return False
     return as_of < decide_on
+
+
+def before_first_look(row: EffectRow) -> bool:
+    """Return whether results are looked at more than once and `row` was not looked at yet."""
+    return row.sequential == (None, None)
 
 
 def segments_differ(
@@ -169,10 +175,8 @@ def _row_reading(
     effects: EffectRows,
     overall: dict[_Row, Reading],
 ) -> Reading:
-    if not row.segment:
-        return _read(row, row.ci, metric)
-    own = _read(row, row.band, metric)
-    if row.shown != "shown" or not _readable(row):
+    own = _read(row, metric)
+    if not row.segment or row.shown != "shown" or not _readable(row):
         return own
     dimension = tuple(column for column, _ in row.segment)
     if segments_differ(effects, outcome=row.outcome, arm=row.arm, dimension=dimension):
@@ -180,10 +184,10 @@ def _row_reading(
     return overall.get(_key(row), Reading.NOT_CLEAR)
 
 
-def _read(row: EffectRow, interval: Ends, metric: OutcomeSpec | RatioSpec) -> Reading:
+def _read(row: EffectRow, metric: OutcomeSpec | RatioSpec) -> Reading:
     if row.shown != "shown":
         return _NOT_SHOWN[row.shown]
-    lo, hi = interval
+    lo, hi = row.read_from
     if not _readable(row) or lo is None or hi is None:
         return Reading.NOT_CLEAR
     if metric.role == "guardrail" and metric.limit is not None:

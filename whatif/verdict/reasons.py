@@ -76,6 +76,14 @@ def arm_would_change(case: ArmCase, decision: Decision, spec: StudySpec) -> tupl
     return tuple(found)
 
 
+def unbalanced_reason() -> str:
+    """Say that adjustment was not shown to have made the arms comparable."""
+    return (
+        "It was not shown that adjustment made the arms alike in what was measured, so the "
+        "difference may still be theirs from the start."
+    )
+
+
 def check_reasons(checks: Sequence[CheckResult]) -> tuple[str, ...]:
     """Return one sentence per broken check, then per integrity check that did not run."""
     broke = [
@@ -115,6 +123,7 @@ def _more_data(metric: _Metric, row: EffectRow) -> str:
 
 
 def _bounded(row: EffectRow | None) -> tuple[float, float, float] | None:
-    if row is None or row.estimate is None or row.ci[0] is None or row.ci[1] is None:
+    if row is None or row.estimate is None:
         return None
-    return row.estimate, row.ci[0], row.ci[1]
+    low, high = row.read_from
+    return None if low is None or high is None else (row.estimate, low, high)

@@ -10,10 +10,14 @@ import datetime as dt
 from collections.abc import Sequence
 from itertools import groupby
 
+from whatif.effects.looks.rules import FIRST_LOOK_CLUSTERS, FIRST_LOOK_EVENTS
+from whatif.effects.minimum import LEAST_ORDERS
 from whatif.effects.rows import Segment
 from whatif.verdict.record import Decision, Reading
 
 EVERYONE = "everyone"
+WHOM = {"ate": EVERYONE, "att": "units like those that got it", "overlap": "units whose arm was open"}
+"""Whom a study speaks of, by target."""
 
 _READINGS: dict[Reading, str] = {
     Reading.BETTER: "better",
@@ -114,8 +118,8 @@ def readable(level: object) -> str:
     return plain(text) if all(word.isalpha() for word in text.split("_")) else text
 
 
-def place_words(exclude: Sequence[Segment]) -> str:
-    """Say for whom, from the segments left out.
+def place_words(exclude: Sequence[Segment], target: str = "ate") -> str:
+    """Say for whom, from the segments left out and the study's target.
 
     Examples
     --------
@@ -123,8 +127,11 @@ def place_words(exclude: Sequence[Segment]) -> str:
     'everyone'
     >>> place_words([(("urbanicity", "remote_rural"),)])
     'everyone except where urbanicity is remote rural'
+    >>> place_words([], target="overlap")
+    'units whose arm was open'
     """
-    return f"{EVERYONE} except where {_segments(exclude)}" if exclude else EVERYONE
+    whom = WHOM[target]
+    return f"{whom} except where {_segments(exclude)}" if exclude else whom
 
 
 def headline(
@@ -243,8 +250,7 @@ def check_missing_reason(name: str, finding: str) -> str:
 
 def out_of_date_reason(last_day: dt.date | None, freshness: str) -> str:
     """Say how old the data are and how old they may be."""
-    count, unit = freshness[:-1], {"d": "day", "h": "hour"}[freshness[-1]]
-    age = f"{count} {unit}{'' if count == '1' else 's'}"
+    age = _span(freshness)
     if last_day is None:
         return f"The newest data are older than {age}, the most this study accepts."
     return f"The newest data are from {_day(last_day)}; this study accepts at most {age}."
@@ -255,6 +261,20 @@ def too_early_reason(decide_on: dt.date, last_day: dt.date) -> str:
     return (
         f"The decision is due on {_day(decide_on)} and the data end on {_day(last_day)}; "
         "reading results before the date makes chance findings likely."
+    )
+
+
+def no_look_yet_reason(
+    names: Sequence[str], *, who: str | None, ratio: bool, every: str | None
+) -> str:
+    """Say what a first look still lacks; `every` is the spacing of looks on fixed days."""
+    what = _joined([plain(name) for name in names], "and")
+    counted = "rows" if who is None else f"clusters ({plain(who)})"
+    orders = f" ({LEAST_ORDERS} to divide by)" if ratio else ""
+    days = "" if every is None else f", on a day of the schedule (one every {_span(every)})"
+    return (
+        f"Nothing was read yet: a first look at {what} needs {FIRST_LOOK_CLUSTERS} {counted} "
+        f"and {FIRST_LOOK_EVENTS} events{orders} in each arm{days}."
     )
 
 
@@ -271,6 +291,11 @@ def would_change_newer_data() -> str:
 def would_change_date(decide_on: dt.date) -> str:
     """Name the decision date."""
     return f"Data up to the decision date, {_day(decide_on)}."
+
+
+def would_change_first_look(names: Sequence[str]) -> str:
+    """Name the data of a first look."""
+    return f"Enough data for a first look at {_joined([plain(name) for name in names], 'and')}."
 
 
 def would_change_more_data(name: str, times: float | None) -> str:
@@ -335,7 +360,7 @@ def _segments(segments: Sequence[Segment]) -> str:
         cells = list(group)
         if len(columns) == 1:
             levels = [readable(cell[0][1]) for cell in cells]
-            parts.append(f"{plain(columns[0])} is {_either(levels)}")
+            parts.append(f"{plain(columns[0])} is {_joined(levels, 'or')}")
         else:
             parts.extend(
                 " and ".join(f"{plain(column)} is {readable(level)}" for column, level in cell)
@@ -344,8 +369,8 @@ def _segments(segments: Sequence[Segment]) -> str:
     return ", or where ".join(parts)
 
 
-def _either(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+def _joined(words: Sequence[str], last: str) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 def _capital(text: str) -> str:
@@ -354,6 +379,11 @@ def _capital(text: str) -> str:
 
 def _stopped(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _span(length: str) -> str:
+    count, unit = length[:-1], {"d": "day", "h": "hour"}[length[-1]]
+    return f"{count} {unit}{'' if count == '1' else 's'}"
 
 
 def _day(day: dt.date) -> str:

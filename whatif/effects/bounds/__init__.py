@@ -1,0 +1,1 @@
+"""Bounds on the effect among units that would order under either arm."""

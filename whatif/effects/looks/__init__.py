@@ -1,0 +1,1 @@
+"""Ranges that stay valid when results are looked at more than once."""

@@ -1,0 +1,1 @@
+"""What predicted effects are worth: calibration, projection, sorted groups, ranking."""

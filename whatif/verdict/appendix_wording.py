@@ -1,0 +1,118 @@
+"""Sentences of the appendix: what was estimated, and how to read its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from whatif.base.records import NuisanceQuality
+
+NO_SECOND_OPINION = "No second estimator was asked for."
+OPINION_ERRORS = (
+    "Second opinions bring their own ranges; a dash means that the estimator gives none that can "
+    "be relied on."
+)
+ONE_LOOK = "Errors, intervals and tests in this part are those of a single look."
+TESTS = (
+    "One clustered F test a row: would differences this large arise if all segments shared one "
+    "effect?"
+)
+TESTS_LOOKED = "P-values of cuts made after looking count every such cut."
+REST = (
+    "The effect in a segment minus the effect in everyone else, for primary and guardrails, only "
+    "where the test above tells the segments apart. The range holds for all segments of a "
+    "dimension at once."
+)
+REPETITIONS = (
+    "Folds are drawn by chance, so they were drawn several times and the scores averaged. Left "
+    "in the mean is what their average still owes to luck; the standard error does not count it."
+)
+BOUNDS = (
+    "Where one arm has more of what the cost belongs to, as many are trimmed from it, dearest or "
+    "cheapest first, cell by cell of the finest cross of the segments. A cell is settled where the "
+    "data tell which arm has more; in the others both ways are allowed for."
+)
+POPULATIONS = (
+    "The same predictions, averaged over other populations, for primary and guardrails. Choose one "
+    "by whom it speaks of, never by its answer. An extrapolation counts units for which nobody "
+    "comparable got the other arm: it is no measurement."
+)
+QUALITY = (
+    "Each model was judged on rows it had not seen, and mixed to the smallest loss there. Gain: "
+    "the share of a constant's loss that is removed. Slope: at 1 predictions can be taken at their "
+    "word, below 1 they are too sure of themselves, above 1 too cautious."
+)
+EXTRAPOLATION = "extrapolation"
+
+_LEARNERS = {"glm": "linear model", "boosting": "boosted trees"}
+
+
+def estimand_sentence(*, outcomes: str, arms: str, control: str, unit: str, who: str) -> str:
+    """Return what is estimated, in plain words; `who` is empty for everyone."""
+    among = f"Among {who}, the" if who else "The"
+    return (
+        f"{among} average of {outcomes} if every {unit} had got {arms}, minus the average if every "
+        f"{unit} had got {control}."
+    )
+
+
+def weights_sentence(unit: str, column: str) -> str:
+    """Return that rows count by a sampling weight."""
+    return f"In every average a {unit} counts by its sampling weight, {column}."
+
+
+def adjustment_sentence(adjustment: tuple[str, ...], source: str) -> str:
+    """Return what was adjusted for, and on whose word."""
+    if not adjustment:
+        return (
+            "Nothing was adjusted for."
+            if source == "covariates"
+            else "Nothing has to be adjusted for."
+        )
+    columns = ", ".join(adjustment)
+    reason = {
+        "graph": "as the graph asks",
+        "covariates": "each taken as a common cause, because no graph was given",
+        "randomised": "for precision only, because assignment was random",
+    }[source]
+    return f"Adjusted for {columns}: {reason}."
+
+
+def graph_description(nodes: int, arrows: int, treatment: str, outcomes: str) -> str:
+    """Return the text alternative of the drawing of the graph."""
+    return (
+        f"{nodes} columns and {arrows} arrows. Treatment: {treatment}. Outcomes: {outcomes}. "
+        "Every arrow is listed below the drawing."
+    )
+
+
+def overlap_sentence(*, arm: str, known: bool, low: str, median: str, high: str) -> str:
+    """Return how likely each unit was to get an arm."""
+    source = "declared" if known else "estimated"
+    if low == high:
+        return f"{arm}: every unit had the {source} chance {low}."
+    return (
+        f"{arm}: {source} chances run from {low} to {high}; half of the units are below {median}."
+    )
+
+
+def learner_words(name: str) -> str:
+    """Return what a learner is called on the page.
+
+    Examples
+    --------
+    >>> learner_words("boosting"), learner_words("sklearn.neighbors.KNeighborsRegressor")
+    ('boosted trees', 'KNeighborsRegressor')
+    """
+    return _LEARNERS.get(name, name.rpartition(".")[2])
+
+
+def mixture_words(parts: Sequence[tuple[str, str]]) -> str:
+    """Return a mixture of learners from (share as text, learner)."""
+    if len(parts) == 1:
+        return learner_words(parts[0][1])
+    return ", ".join(f"{share} {learner_words(name)}" for share, name in parts)
+
+
+def gain_words(row: NuisanceQuality, gain: str) -> str:
+    """Return how much of a constant's loss one nuisance model removes."""
+    return gain if row.gain > 0 else "none"
