@@ -88,6 +88,7 @@ def predict_probability(
 
 
 def _scaled(x: Floats, scale: Floats) -> Floats:
+    """Scale columns; no copy where there is nothing to scale."""
     return x if (scale == 1).all() else x * scale
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,7 +140,7 @@ def prepare(
     asked = [str(data.as_of), options.quick, fresh, due]
     return Prepared(
         spec=spec,
-        data=data,
+        data=replace(data, frame=data.frame.head(0).copy()),
         estimand=estimand,
         design=design,
         score_key=score_key,

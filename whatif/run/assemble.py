@@ -37,6 +37,8 @@ class Prepared:
 
     Attributes
     ----------
+    data : DataSet
+        What was read; its rows live on in `design`, and its own frame is empty.
     score_key, run_id : str
         Content hashes of what the scores, and the whole run, depend on.
     fresh : bool

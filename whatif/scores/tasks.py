@@ -171,17 +171,18 @@ def _learner(name: str, design: Design, *, seed: int, shared: Shared) -> tuple[C
     if name == BOOSTING and design.n >= LARGE:
         if not shared.bins:
             shared.bins.append(boosting_large.shared_bins(design.features.values, categorical))
-        fixed = (shared.bins[0], own_seed)
-        return partial(_large_chance, *fixed), partial(_large_means, *fixed)
-    fixed_by_name: dict[str, Any] = {"categorical": categorical, "seed": own_seed}
-    if name == BOOSTING:
-        chance = partial(boosting.predict_probability, **fixed_by_name)
-        mean = partial(boosting.predict_mean, **fixed_by_name)
-        return partial(_clustered_chance, chance), partial(_each, partial(_clustered_mean, mean))
-    return (
-        partial(_named_chance, name, fixed_by_name),
-        partial(_each, partial(_named_mean, name, fixed_by_name)),
+        bins = shared.bins[0]
+        return partial(_large_chance, bins, own_seed), partial(_large_means, bins, own_seed)
+    fixed: dict[str, Any] = {"categorical": categorical, "seed": own_seed}
+    chance, mean = (
+        (partial(boosting.predict_probability, **fixed), partial(boosting.predict_mean, **fixed))
+        if name == BOOSTING
+        else (
+            partial(sklearn_learners.predict_probability, name, **fixed),
+            partial(sklearn_learners.predict_mean, name, **fixed),
+        )
     )
+    return partial(_clustered_chance, chance), partial(_each, partial(_clustered_mean, mean))
 
 
 def _each(mean: Mean, sample: Sample, y: Floats, binary: tuple[bool, ...]) -> Floats:
@@ -246,26 +247,6 @@ def _clustered_mean(
     binary: bool,  # noqa: FBT001
 ) -> Floats:
     return fit(sample.x, y, sample.at, binary=binary, weight=sample.weight, cluster=sample.cluster)
-
-
-def _named_chance(
-    name: str, fixed: dict[str, Any], sample: Sample, label: Ints, levels: int
-) -> Floats:
-    return sklearn_learners.predict_probability(
-        name, sample.x, label, sample.at, levels=levels, weight=sample.weight, **fixed
-    )
-
-
-def _named_mean(
-    name: str,
-    fixed: dict[str, Any],
-    sample: Sample,
-    y: Floats,
-    binary: bool,  # noqa: FBT001
-) -> Floats:
-    return sklearn_learners.predict_mean(
-        name, sample.x, y, sample.at, binary=binary, weight=sample.weight, **fixed
-    )
 
 
 def _large_chance(

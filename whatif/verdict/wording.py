@@ -16,8 +16,7 @@ from whatif.effects.rows import Segment
 from whatif.verdict.record import Decision, Reading
 
 EVERYONE = "everyone"
-WHOM = {"ate": EVERYONE, "att": "units like those that got it", "overlap": "units whose arm was open"}
-"""Whom a study speaks of, by target."""
+WHOM = {"ate": EVERYONE, "att": "units like those that got it", "overlap": "units with an open arm"}
 
 _READINGS: dict[Reading, str] = {
     Reading.BETTER: "better",
@@ -128,7 +127,7 @@ def place_words(exclude: Sequence[Segment], target: str = "ate") -> str:
     >>> place_words([(("urbanicity", "remote_rural"),)])
     'everyone except where urbanicity is remote rural'
     >>> place_words([], target="overlap")
-    'units whose arm was open'
+    'units with an open arm'
     """
     whom = WHOM[target]
     return f"{whom} except where {_segments(exclude)}" if exclude else whom
