@@ -26,7 +26,7 @@ def test_standardised_difference_by_hand() -> None:
     x = np.array([[0.0], [2.0], [3.0], [5.0]])
     arm = np.array([0, 0, 1, 1])
     ways = (np.ones(4), np.array([1, 3, 1, 1.0]))
-    plain, weighted = standardised_differences(x, arm=arm, weights=ways, arms=2)
+    plain, weighted = standardised_differences(x.T, arm=arm, weights=ways, arms=2)
     assert plain[0, 0] == pytest.approx(3.0)
     assert weighted[0, 0] == pytest.approx(4.0 - 1.5)
 

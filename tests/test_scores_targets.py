@@ -240,7 +240,7 @@ def test_weights_that_are_not_positive_numbers_are_refused(bad: float) -> None:
 def test_balance_before_weighting_uses_sampling_weights() -> None:
     x = np.array([[0.0], [2.0], [3.0], [5.0]])
     arm, weight = np.array([0, 0, 1, 1]), np.array([3.0, 1.0, 1.0, 1.0])
-    (found,) = standardised_differences(x, arm=arm, weights=(weight,), arms=2)
+    (found,) = standardised_differences(x.T, arm=arm, weights=(weight,), arms=2)
     assert found[0, 0] == pytest.approx((4.0 - 0.5) / 1.0)
 
 

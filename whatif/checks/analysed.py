@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -54,37 +56,28 @@ def primary_outcome(spec: StudySpec) -> str:
     return primary.column if isinstance(primary, OutcomeSpec) else primary.numerator
 
 
-def covariate_columns(features: Features) -> tuple[tuple[str, ...], Floats]:
-    """Expand covariates to columns whose means can be compared.
+def covariate_columns(features: Features) -> Iterator[tuple[str, Floats]]:
+    """Yield columns whose means can be compared, one at a time, each with its covariate's name.
 
     A number is one column, its missing values filled with the mean; words give one indicator for
     each of the 20 most frequent levels; missing values add an indicator. Indicators that fewer
     than 50 rows have or lack, and columns that do not vary, are left out.
-
-    Returns
-    -------
-    names : tuple of str, length q
-        Covariate behind each column.
-    columns : ndarray, shape (n, q)
     """
-    names: list[str] = []
-    columns: list[Floats] = []
-    by_column = np.ascontiguousarray(features.values.T)  # noqa: PD011  (no frame)
     for j, name in enumerate(features.names):
-        value = by_column[j].astype(np.float64)
+        value = features.values[:, j].astype(np.float64)  # noqa: PD011  (no frame)
         gone = np.isnan(value)
         found = [gone] if gone.any() else []
         if features.categorical[j]:
             levels, counts = np.unique(value[~gone], return_counts=True)
             frequent = np.argsort(-counts, kind="stable")[:MOST_LEVELS]
             found += [value == level for level in levels[frequent]]
-        kept = [one.astype(np.float64) for one in found if _frequent(one.sum(), one.size)]
+        for one in found:
+            if _frequent(one.sum(), one.size):
+                yield name, one.astype(np.float64)
         if not features.categorical[j] and not gone.all():
-            filled = np.where(gone, value[~gone].mean(), value)
-            kept += [filled] if np.ptp(filled) > 0 else []
-        columns += kept
-        names += [name] * len(kept)
-    return tuple(names), np.array(columns).reshape(len(columns), by_column.shape[1]).T
+            filled = np.where(gone, value[~gone].mean(), value) if gone.any() else value
+            if np.ptp(filled) > 0:
+                yield name, filled
 
 
 def _frequent(count: int, size: int) -> bool:

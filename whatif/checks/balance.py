@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from whatif.checks.assignment import Imbalance, arm_imbalance, chances, first_ro
 from whatif.checks.conclude import conclude
 from whatif.checks.evidence import Evidence
 from whatif.checks.result import CheckResult, Cost, Status
+from whatif.design.record import Features
 from whatif.scores.targets import TARGETS
 
 LEVEL = 0.01
@@ -20,14 +22,14 @@ UNITS_PER_COLUMN = 3
 
 
 def standardised_differences(
-    values: Floats, *, arm: Ints, weights: tuple[Floats, ...], arms: int
+    columns: Iterable[Floats], *, arm: Ints, weights: tuple[Floats, ...], arms: int
 ) -> Floats:
     """Compare weighted means of each arm with the control's, in standard deviations.
 
     Parameters
     ----------
-    values : ndarray, shape (n, q)
-        Covariate columns.
+    columns : iterable of ndarray, q of shape (n,)
+        Covariate columns; read once.
     arm : ndarray of int64, shape (n,)
         0 is the control.
     weights : tuple of ndarray, W of shape (n,)
@@ -46,19 +48,21 @@ def standardised_differences(
     """
     count = np.bincount(arm, minlength=arms)
     total = [np.bincount(arm, weights=weight, minlength=arms) for weight in weights]
-    out = np.zeros((len(weights), arms - 1, values.shape[1]))
-    for j, column in enumerate(values.T):
+    found: list[Floats] = []
+    for column in columns:
         centred = column - column.mean()
         mean = np.bincount(arm, weights=centred, minlength=arms) / count
         square = np.bincount(arm, weights=centred**2, minlength=arms)
         variance = np.maximum(square / count - mean**2, 0.0)  # rounding
         pooled = np.sqrt((variance[1:] + variance[0]) / 2)
         deviation = np.where(pooled > 0, pooled, np.sqrt(square.sum() / arm.size))
+        out = np.zeros((len(weights), arms - 1))
         for w, weight in enumerate(weights):
             means = np.bincount(arm, weights=weight * centred, minlength=arms) / total[w]
             gap = means[1:] - means[0]
-            np.divide(gap, deviation, out=out[w, :, j], where=deviation > 0)
-    return out
+            np.divide(gap, deviation, out=out[w], where=deviation > 0)
+        found.append(out)
+    return np.stack(found, axis=-1) if found else np.zeros((len(weights), arms - 1, 0))
 
 
 def noise_of_difference(*, arm: Ints, weight: Floats, cluster: Ints, arms: int) -> float:
@@ -95,19 +99,20 @@ class Balance:
 
     def run(self, evidence: Evidence) -> CheckResult:
         """Test balance by design in an experiment, after weighting otherwise."""
-        names, values = covariate_columns(evidence.design.features)
-        if not names:
-            return conclude(
-                self, Status.NOT_APPLICABLE, "No covariate that varies was given to compare."
-            )
         if evidence.design.kind == "experiment":
-            return self._randomised(evidence, names, values)
-        return self._weighted(evidence, names, values)
+            return self._randomised(evidence)
+        return self._weighted(evidence)
 
-    def _randomised(
-        self, evidence: Evidence, names: tuple[str, ...], values: Floats
-    ) -> CheckResult:
+    def _nothing(self) -> CheckResult:
+        why = "No covariate that varies was given to compare."
+        return conclude(self, Status.NOT_APPLICABLE, why)
+
+    def _randomised(self, evidence: Evidence) -> CheckResult:
         design = evidence.design
+        found = list(covariate_columns(design.features))
+        if not found:
+            return self._nothing()
+        names, values = [name for name, _ in found], np.stack([one for _, one in found], axis=1)
         _, unit = first_rows(design.assigned, exposure_order(design, evidence.spec))
         chance = chances(design.arm, design.known, arms=len(design.arms))
         test = arm_imbalance(values, arm=design.arm, chance=chance, unit=unit)
@@ -131,14 +136,20 @@ class Balance:
             threshold=LEVEL,
         )
 
-    def _weighted(self, evidence: Evidence, names: tuple[str, ...], values: Floats) -> CheckResult:
+    def _weighted(self, evidence: Evidence) -> CheckResult:
         rows, scores = analysed_rows(evidence), evidence.scores
-        arms, values = len(scores.arms), values if rows.size == len(values) else values[rows]
+        features, arms = evidence.design.features, len(scores.arms)
+        names: list[str] = []
         tilt = TARGETS[scores.target].tilt(scores.propensity)
         weight = scores.weight * tilt / scores.propensity[np.arange(scores.n), scores.arm]
         before, after = standardised_differences(
-            values, arm=scores.arm, weights=(scores.weight, weight), arms=arms
+            _named(features if scores.n == len(features.values) else features.take(rows), names),
+            arm=scores.arm,
+            weights=(scores.weight, weight),
+            arms=arms,
         )
+        if not names:
+            return self._nothing()
         noise = noise_of_difference(
             arm=scores.arm, weight=weight, cluster=scores.cluster, arms=arms
         )
@@ -159,6 +170,13 @@ class Balance:
             statistic=worst,
             threshold=LARGEST_DIFFERENCE,
         )
+
+
+def _named(features: Features, names: list[str]) -> Iterator[Floats]:
+    """Yield the columns one at a time, so that memory holds one, and note their names."""
+    for name, column in covariate_columns(features):
+        names.append(name)
+        yield column
 
 
 def _largest(differences: Floats) -> tuple[int, int, float]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
+
 from whatif.base.errors import DataError
 from whatif.scores.record import Scores
-from whatif.scores.store import from_parquet, to_parquet
+from whatif.scores.store import from_parquet, to_parquet, write_parquet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,23 +67,40 @@ def cached_scores(
     if path.exists() and not renew:
         stored = _read(path)
         if stored is not None and stored.key == key:
-            return Kept(stored, path.read_bytes)
+            return Kept(stored, partial(_read_back, path, stored, time))
     scores = fit()
     pool = ThreadPoolExecutor(1)
     made = pool.submit(_keep, path, scores, time)
     pool.shutdown(wait=False)
-    return Kept(scores, made.result)
+    return Kept(scores, partial(_once_kept, made, path, scores, time))
+
+
+def _period(scores: Scores, time: str | None) -> pd.Series | None:
+    return None if time is None else scores.columns[time]
 
 
 def _encoded(scores: Scores, time: str | None) -> bytes:
-    return to_parquet(scores, period=None if time is None else scores.columns[time])
+    return to_parquet(scores, period=_period(scores, time))
 
 
-def _keep(path: Path, scores: Scores, time: str | None) -> bytes:
-    content = _encoded(scores, time)
-    with suppress(OSError):
-        _write(path, content)
-    return content
+def _once_kept(made: Future[bool], path: Path, scores: Scores, time: str | None) -> bytes:
+    return _read_back(path, scores, time) if made.result() else _encoded(scores, time)
+
+
+def _read_back(path: Path, scores: Scores, time: str | None) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # a cache that cannot be used is done without
+        return _encoded(scores, time)
+
+
+def _keep(path: Path, scores: Scores, time: str | None) -> bool:
+    """Write the table, and say whether that worked."""
+    try:
+        _write(path, scores, time)
+    except OSError:
+        return False
+    return True
 
 
 def _read(path: Path) -> Scores | None:
@@ -92,12 +110,12 @@ def _read(path: Path) -> Scores | None:
         return None
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, scores: Scores, time: str | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    os.close(descriptor)
     try:
-        with os.fdopen(descriptor, "wb") as handle:
-            handle.write(content)
+        write_parquet(scores, name, period=_period(scores, time))
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

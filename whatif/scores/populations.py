@@ -148,10 +148,12 @@ def _trimmed(
 def _cluster_sums(design: Units, rows: Ints, gamma: Floats, mass: Floats) -> Floats:
     """Sum weighted scores, weighted mass and rows by cluster, shape (C, A·K + 2)."""
     weight, code = design.weight[rows], design.cluster[rows]
-    columns = [*(gamma.reshape(design.n, -1)[rows] * weight[:, None]).T]
-    columns += [mass[rows] * weight, np.ones(rows.size)]
-    size = int(design.cluster.max()) + 1
-    return np.column_stack([np.bincount(code, weights=one, minlength=size) for one in columns])
+    flat, size = gamma.reshape(design.n, -1), int(design.cluster.max()) + 1
+    summed = [
+        np.bincount(code, weights=column[rows] * weight, minlength=size)
+        for column in (*flat.T, mass)
+    ]
+    return np.column_stack([*summed, np.bincount(code, minlength=size)])
 
 
 def _population(

@@ -20,7 +20,17 @@ _META = b"whatif.scores.v1"
 
 
 def to_parquet(scores: Scores, *, period: pd.Series | None) -> bytes:
-    """Return the score table as Parquet bytes; equal scores give equal bytes.
+    """Return the score table as Parquet bytes; see `write_parquet`."""
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    write_parquet(scores, sink, period=period)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def write_parquet(scores: Scores, sink: Any, *, period: pd.Series | None) -> None:  # noqa: ANN401
+    """Write the score table as Parquet to a path or stream; equal scores give equal bytes.
 
     Columns ``unit, cluster, fold, period, weight, mass, arm, score:<arm>:<outcome>,
     propensity:<arm>, outcome:<outcome>`` and every pre-treatment column.
@@ -29,6 +39,8 @@ def to_parquet(scores: Scores, *, period: pd.Series | None) -> bytes:
     ----------
     scores : Scores
         Scores of n units.
+    sink : path or stream of Arrow
+        Where to write.
     period : Series or None
         Moment of each unit, in UTC; its day is kept.
     """
@@ -57,7 +69,6 @@ def to_parquet(scores: Scores, *, period: pd.Series | None) -> bytes:
     # Numbers with a fraction hardly ever repeat: a dictionary of them only costs time.
     split = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     whole = [field.name for field in table.schema if not pa.types.is_floating(field.type)]
-    sink = pa.BufferOutputStream()
     pq.write_table(
         table,
         sink,
@@ -66,8 +77,6 @@ def to_parquet(scores: Scores, *, period: pd.Series | None) -> bytes:
         use_byte_stream_split=split,
         store_schema=True,
     )
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
 
 
 def _stored(name: str, taken: Container[str]) -> str:
