@@ -10,6 +10,17 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
+def mean_one(weight: Floats | None) -> Floats | None:
+    """Scale weights to a mean of 1, for libraries whose penalties count weight; None stays.
+
+    Examples
+    --------
+    >>> mean_one(np.array([1.0, 3.0])).tolist()
+    [0.5, 1.5]
+    """
+    return None if weight is None else weight / weight.mean()
+
+
 def frozen(name: str, values: ArrayLike, *, shape: tuple[int | None, ...]) -> Floats:
     """Return `values` as a finite read-only float array of `shape`, or say why not.
 

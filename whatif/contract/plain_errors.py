@@ -47,6 +47,11 @@ class Finding:
     problem: Problem
 
 
+def finding(at: Path, what: str, why: str, fix: str) -> Finding:
+    """Return a problem at a place from its three sentences."""
+    return Finding(at=at, problem=Problem(what=what, why=why, fix=fix))
+
+
 def dotted(path: Sequence[str | int]) -> str:
     """Return `path` as a reader writes it.
 

@@ -7,8 +7,8 @@ import zoneinfo
 from collections import Counter
 from collections.abc import Iterator
 
-from whatif.base.errors import Problem, UsageError, did_you_mean
-from whatif.contract.plain_errors import Finding, Path
+from whatif.base.errors import UsageError, did_you_mean
+from whatif.contract.plain_errors import Finding, Path, finding
 from whatif.contract.spec import (
     ColumnProbability,
     PhaseProbability,
@@ -37,16 +37,12 @@ def check_rules(spec: StudySpec) -> list[Finding]:
     """
     own = (_name, _design, _arms, _probability, _metrics, _ratios, _value)
     rules = (*own, _roles, _names, _where, _time, looks_rules, score_rules, learner_rules)
-    return [finding for rule in rules for finding in rule(spec)]
-
-
-def _finding(at: Path, what: str, why: str, fix: str) -> Finding:
-    return Finding(at=at, problem=Problem(what=what, why=why, fix=fix))
+    return [broken for rule in rules for broken in rule(spec)]
 
 
 def _name(spec: StudySpec) -> Iterator[Finding]:
     if spec.study == "site":
-        yield _finding(
+        yield finding(
             ("study",),
             "study may not be called 'site'.",
             "the published pages of all studies live in a folder of that name.",
@@ -56,7 +52,7 @@ def _name(spec: StudySpec) -> Iterator[Finding]:
 
 def _design(spec: StudySpec) -> Iterator[Finding]:
     if spec.design.kind not in DESIGNS:
-        yield _finding(
+        yield finding(
             ("design", "kind"),
             f"design.kind {spec.design.kind!r} is not available yet in this version; "
             f"available: {', '.join(DESIGNS)}.",
@@ -64,7 +60,7 @@ def _design(spec: StudySpec) -> Iterator[Finding]:
             "choose an available design that fits how units came to their arms.",
         )
     if spec.design.kind == "experiment" and spec.cluster and spec.assigned is None:
-        yield _finding(
+        yield finding(
             ("assigned",),
             f"assigned is missing: rows repeat by {spec.cluster!r} and the study does not say "
             "what was randomised.",
@@ -78,14 +74,14 @@ def _arms(spec: StudySpec) -> Iterator[Finding]:
     control = arm_label(spec.treatment.control)
     arms = [arm_label(arm) for arm in spec.treatment.arms or ()]
     if control in arms:
-        yield _finding(
+        yield finding(
             ("treatment", "arms"),
             f"treatment.arms lists the control {control!r}.",
             "an arm cannot be compared with itself.",
             "list only the arms that are compared with the control.",
         )
     for arm in _repeated(arms):
-        yield _finding(
+        yield finding(
             ("treatment", "arms"),
             f"treatment.arms lists {arm!r} twice.",
             "each arm gets one effect.",
@@ -109,14 +105,14 @@ def _chances(spec: StudySpec, chances: dict[str, float], at: Path) -> Iterator[F
     expected = {control, *(arms if arms is not None else chances)}
     if set(chances) != expected or set(chances) == {control}:
         wanted = f"{control!r} and each other arm" if arms is None else str([control, *arms])
-        yield _finding(
+        yield finding(
             at,
             f"{name} gives chances for {list(chances)}; it needs one for {wanted}.",
             "every row needs the chance of each arm.",
             "name the control and every arm, spelled as in treatment.",
         )
     if any(not 0 < chance < 1 for chance in chances.values()):
-        yield _finding(
+        yield finding(
             at,
             f"{name} has a chance outside 0 to 1.",
             "an arm that nobody or everybody gets cannot be compared.",
@@ -124,7 +120,7 @@ def _chances(spec: StudySpec, chances: dict[str, float], at: Path) -> Iterator[F
         )
     total = math.fsum(chances.values())
     if abs(total - 1) > _SUM_TOLERANCE:
-        yield _finding(
+        yield finding(
             at,
             f"{name} sums to {total:.6g}, not 1.",
             "scores are weighted by these chances, so every effect would be off.",
@@ -142,7 +138,7 @@ def _roles(spec: StudySpec) -> Iterator[Finding]:
         others = sorted({role for key, role in places if key not in (at[0], reported)})
         if others:
             role = "treatment" if at[0] == "treatment" else "an outcome"
-            yield _finding(
+            yield finding(
                 at,
                 f"{column!r} is {role} and also used as {' and '.join(others)}.",
                 "a column can cause, be caused or be adjusted for, not two of these at once.",
@@ -150,7 +146,7 @@ def _roles(spec: StudySpec) -> Iterator[Finding]:
             )
     for at, column, role in uses:
         if column == spec.unit and role in ("a covariate", "a segment"):
-            yield _finding(
+            yield finding(
                 at,
                 f"{column!r} is the unit and also used as {role}.",
                 "its values differ in every row, so nothing can be compared within one.",
@@ -179,7 +175,7 @@ def _uses(spec: StudySpec) -> list[tuple[Path, str, str]]:
 def _names(spec: StudySpec) -> Iterator[Finding]:
     for at, column, _ in _uses(spec):
         if column.startswith(_RESERVED):
-            yield _finding(
+            yield finding(
                 at,
                 f"The column name {column!r} begins with {column.split(':')[0]!r} and a colon.",
                 "tables of scores use such names for their own columns.",
@@ -195,12 +191,12 @@ def _repeats(spec: StudySpec) -> Iterator[Finding]:
     }
     for key, names in lists.items():
         for name in _repeated(names):
-            yield _finding(
+            yield finding(
                 (key,), f"{key} lists {name!r} twice.", "it would count twice.", "list it once."
             )
     for i, cut in enumerate(spec.segments):
         for name in _repeated(cut):
-            yield _finding(
+            yield finding(
                 ("segments", i),
                 f"segments.{i} crosses {name!r} with itself.",
                 "that is the same as the column alone.",
@@ -211,14 +207,14 @@ def _repeats(spec: StudySpec) -> Iterator[Finding]:
 def _metrics(spec: StudySpec) -> Iterator[Finding]:
     primaries = [metric_name(m) for m in spec.metrics if m.role == "primary"]
     if len(primaries) > 1:
-        yield _finding(
+        yield finding(
             ("outcomes",),
             f"{len(primaries)} metrics are primary: {', '.join(primaries)}.",
             "the verdict rests on one; with several it could be picked after looking.",
             "keep `role: primary` on one of them.",
         )
     if not primaries and spec.outcomes[0].role is not None:
-        yield _finding(
+        yield finding(
             ("outcomes", 0, "role"),
             f"No metric is primary: the first outcome is declared {spec.outcomes[0].role}.",
             "the verdict needs one metric to rest on.",
@@ -228,7 +224,7 @@ def _metrics(spec: StudySpec) -> Iterator[Finding]:
         kind = "ratios" if isinstance(metric, RatioSpec) else "outcomes"
         place = i - len(spec.outcomes) if kind == "ratios" else i
         if metric.role == "guardrail" and metric.limit is None:
-            yield _finding(
+            yield finding(
                 (kind, place, "limit"),
                 f"{kind}.{place}.limit is missing: {metric_name(metric)!r} is a guardrail.",
                 "without a limit nothing says how much harm is too much.",
@@ -236,7 +232,7 @@ def _metrics(spec: StudySpec) -> Iterator[Finding]:
             )
     for i, outcome in enumerate(spec.outcomes):
         if outcome.kind == "category":
-            yield _finding(
+            yield finding(
                 ("outcomes", i, "kind"),
                 f"outcomes.{i}.kind 'category' is not available yet in this version; "
                 "available: binary, count, amount, cost.",
@@ -251,7 +247,7 @@ def _ratios(spec: StudySpec) -> Iterator[Finding]:
         for key in ("numerator", "denominator"):
             column = str(getattr(ratio, key))
             if column not in columns:
-                yield _finding(
+                yield finding(
                     ("ratios", i, key),
                     f"ratios.{i}.{key} {column!r} is not an outcome; "
                     f"{did_you_mean(column, columns)}",
@@ -259,7 +255,7 @@ def _ratios(spec: StudySpec) -> Iterator[Finding]:
                     "name an outcome column, or add the column to outcomes.",
                 )
         if ratio.numerator == ratio.denominator:
-            yield _finding(
+            yield finding(
                 ("ratios", i),
                 f"ratios.{i} divides {ratio.numerator!r} by itself.",
                 "that is 1 in every arm.",
@@ -267,7 +263,7 @@ def _ratios(spec: StudySpec) -> Iterator[Finding]:
             )
     for name in _repeated([*columns, *(r.name for r in spec.ratios)]):
         if name in {r.name for r in spec.ratios}:
-            yield _finding(
+            yield finding(
                 ("ratios",),
                 f"The name {name!r} stands for two metrics.",
                 "effects are found by name, so one would hide the other.",
@@ -280,7 +276,7 @@ def _value(spec: StudySpec) -> Iterator[Finding]:
         return
     outcomes = [o.column for o in spec.outcomes]
     for column in sorted(set(spec.value.per) - set(outcomes)):
-        yield _finding(
+        yield finding(
             ("value", "per", column),
             f"value.per.{column} is not an outcome; {did_you_mean(column, outcomes)}",
             "money is summed over outcomes that the study estimates.",
@@ -290,7 +286,7 @@ def _value(spec: StudySpec) -> Iterator[Finding]:
         return
     arms = [arm_label(a) for a in (spec.treatment.control, *spec.treatment.arms)]
     for arm in sorted(set(spec.value.arm_cost) - set(arms)):
-        yield _finding(
+        yield finding(
             ("value", "arm_cost", arm),
             f"value.arm_cost.{arm} is not an arm; {did_you_mean(arm, arms)}",
             "its cost would never be charged.",
@@ -308,7 +304,7 @@ def _where(spec: StudySpec) -> Iterator[Finding]:
         return
     later = {spec.treatment.column, *(o.column for o in spec.outcomes)}
     for column in sorted(used & later):
-        yield _finding(
+        yield finding(
             ("data", "where"),
             f"data.where filters on {column!r}, which is not settled before the treatment.",
             "rows chosen by what the treatment did are no longer comparable.",
@@ -318,14 +314,14 @@ def _where(spec: StudySpec) -> Iterator[Finding]:
 
 def _time(spec: StudySpec) -> Iterator[Finding]:
     if spec.window is not None and spec.time is None:
-        yield _finding(
+        yield finding(
             ("time",),
             "time is missing: a window needs to know when each row happened.",
             "rows outside the window could not be told from rows inside.",
             "add `time:` with the column that holds the moment of each row.",
         )
     if spec.decision.on is not None and spec.time is None:
-        yield _finding(
+        yield finding(
             ("time",),
             f"time is missing: the decision is on {spec.decision.on}.",
             "without the day of the data nobody can tell whether that day has come.",
@@ -339,7 +335,7 @@ def _time(spec: StudySpec) -> Iterator[Finding]:
         zoneinfo.ZoneInfo(zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         near = did_you_mean(zone, sorted(zoneinfo.available_timezones()))
-        yield _finding(
+        yield finding(
             ("schedule", "timezone"),
             f"schedule.timezone {zone!r} is not a time zone"
             + (f"; {near}" if near.startswith("did") else "."),

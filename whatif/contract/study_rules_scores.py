@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from whatif.base.errors import Problem
-from whatif.contract.plain_errors import Finding, Path
+from whatif.contract.plain_errors import Finding, Path, finding
 from whatif.contract.spec import StudySpec
 
 _OURS = "aipw"
@@ -19,15 +18,11 @@ def score_rules(spec: StudySpec) -> Iterator[Finding]:
     yield from _exploratory(spec)
 
 
-def _finding(at: Path, what: str, why: str, fix: str) -> Finding:
-    return Finding(at=at, problem=Problem(what=what, why=why, fix=fix))
-
-
 def _target(spec: StudySpec) -> Iterator[Finding]:
     if spec.target == "ate":
         return
     if spec.target == "overlap" and spec.treatment.arms and len(spec.treatment.arms) > 1:
-        yield _finding(
+        yield finding(
             ("target",),
             f"target 'overlap' compares two arms; treatment.arms names {len(spec.treatment.arms)} "
             "beside the control.",
@@ -37,7 +32,7 @@ def _target(spec: StudySpec) -> Iterator[Finding]:
         )
     yield from _opinions(spec, f"target {spec.target!r}", ("target",))
     if spec.value is not None and spec.value.units_per_month == "auto":
-        yield _finding(
+        yield finding(
             ("value", "units_per_month"),
             f"value.units_per_month is 'auto', which counts all units; target {spec.target!r} "
             "speaks of some.",
@@ -49,7 +44,7 @@ def _target(spec: StudySpec) -> Iterator[Finding]:
 def _opinions(spec: StudySpec, because: str, at: Path) -> Iterator[Finding]:
     others = [name for name in spec.estimators if name != _OURS]
     if others:
-        yield _finding(
+        yield finding(
             at,
             f"{because} and estimators {', '.join(others)}: these count every unit alike.",
             "their numbers would stand beside an answer about another population.",
@@ -61,7 +56,7 @@ def _weights(spec: StudySpec) -> Iterator[Finding]:
     if spec.weights is None:
         return
     if spec.weights in (spec.unit, spec.cluster, spec.assigned, spec.time):
-        yield _finding(
+        yield finding(
             ("weights",),
             f"weights names {spec.weights!r}, which says who or when a row is.",
             "a number that names something is not how much a row counts.",
@@ -73,7 +68,7 @@ def _weights(spec: StudySpec) -> Iterator[Finding]:
 
 def _repetitions(spec: StudySpec) -> Iterator[Finding]:
     if spec.repetitions > 1 and not spec.covariates and spec.graph is None:
-        yield _finding(
+        yield finding(
             ("repetitions",),
             f"repetitions is {spec.repetitions}, but the study has no covariates.",
             "folds are drawn for models, and without covariates there are none.",
@@ -87,21 +82,21 @@ def _exploratory(spec: StudySpec) -> Iterator[Finding]:
     for i, cut in enumerate(spec.exploratory):
         at, name = ("exploratory", i), " by ".join(cut)
         for column in sorted(later & set(cut)):
-            yield _finding(
+            yield finding(
                 at,
                 f"exploratory.{i} cuts by {column!r}, which is not settled before the treatment.",
                 "rows chosen by what the treatment did are no longer comparable.",
                 "cut by pre-treatment columns only.",
             )
         if spec.unit in cut:
-            yield _finding(
+            yield finding(
                 at,
                 f"exploratory.{i} cuts by the unit {spec.unit!r}.",
                 "its values differ in every row, so nothing can be compared within one.",
                 "cut by a column that several rows share.",
             )
         if len(set(cut)) < len(cut):
-            yield _finding(
+            yield finding(
                 at,
                 f"exploratory.{i} crosses a column with itself: {name}.",
                 "that is the same as the column alone.",
@@ -109,7 +104,7 @@ def _exploratory(spec: StudySpec) -> Iterator[Finding]:
             )
         place = seen.setdefault(frozenset(cut), f"exploratory.{i}")
         if place != f"exploratory.{i}":
-            yield _finding(
+            yield finding(
                 at,
                 f"exploratory.{i} repeats {name}, which stands in {place}.",
                 "a cut is either planned or made after looking, and counts once.",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whatif.base.arrays import Bools, Floats, Ints
+from whatif.base.arrays import Bools, Floats, Ints, mean_one
 from whatif.engines.inner_folds import inner_folds
 
 Matrix = NDArray[np.float32]
@@ -63,7 +63,7 @@ def predict_mean(
     ndarray of float64, shape (m,)
     """
     loss = {"objective": "binary"} if binary else {"objective": "regression"}
-    share = None if weight is None else weight / weight.mean()
+    share = mean_one(weight)
     fold = _inner(y, cluster)
     if (y == y[0]).all() or (fold is not None and fold.max() + 1 < FOLDS):
         return np.full(len(at), np.average(y, weights=share))
@@ -100,7 +100,7 @@ def predict_probability(
             cluster=cluster,
         )  # fmt: skip
         return np.column_stack([1 - second, second])
-    share = None if weight is None else weight / weight.mean()
+    share = mean_one(weight)
     fold = _inner(y, cluster)
     if fold is not None and fold.max() + 1 < FOLDS:
         shares = np.bincount(label, weights=share, minlength=levels) / label.size

@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 
-from whatif.base.arrays import Bools, Floats, Ints
+from whatif.base.arrays import Bools, Floats, Ints, mean_one
 from whatif.engines.inner_folds import inner_folds
 from whatif.engines.linear_basis import Basis, Matrix, fit_basis
 from whatif.engines.penalty import CURVES, FOLDS, STRENGTHS, choose_penalty, ridge
@@ -44,7 +44,7 @@ def predict_mean(
         Clusters that inner folds keep whole; None: every row is its own.
     """
     x, at, curved = _no_wider_than_long(x, at, curved)
-    share = _shares(weight)
+    share = mean_one(weight)
     penalty, scale = _chosen(x, y[:, None], order=y, curved=curved, weight=share, cluster=cluster)
     return ridge(x, y, weight=share, penalty=penalty, scale=scale)(at)
 
@@ -67,7 +67,7 @@ def predict_probability(
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    share = _shares(weight)
+    share = mean_one(weight)
     mean = np.bincount(label, weights=share, minlength=levels) / label.size
     out, met = np.zeros((at.shape[0], levels)), np.flatnonzero(mean)
     if met.size == 1:
@@ -90,10 +90,6 @@ def predict_probability(
 def _scaled(x: Floats, scale: Floats) -> Floats:
     """Scale columns; no copy where there is nothing to scale."""
     return x if (scale == 1).all() else x * scale
-
-
-def _shares(weight: Floats | None) -> Floats | None:
-    return None if weight is None else weight / weight.mean()
 
 
 def _no_wider_than_long(

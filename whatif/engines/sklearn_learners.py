@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whatif.base.arrays import Bools, Floats, Ints
+from whatif.base.arrays import Bools, Floats, Ints, mean_one
 from whatif.base.errors import EstimationError, Problem, UsageError
 from whatif.engines.inner_folds import inner_folds
 from whatif.engines.linear_basis import fit_basis
@@ -323,7 +323,7 @@ def _fitted(
     if not get_tags(model).input_tags.allow_nan:
         basis = fit_basis(x, categorical, curves=False)
         own = (basis.columns(x), basis.columns(at))
-    more = {} if weight is None else {"sample_weight": weight / weight.mean()}
+    more = {} if weight is None else {"sample_weight": mean_one(weight)}
     with warnings.catch_warnings():
         # A fit that stops short of its tolerance is judged by the out-of-fold loss; that defaults
         # will change in another version is no news about this one.

@@ -8,8 +8,7 @@ import numpy as np
 
 from whatif.base.arrays import Floats, Ints
 from whatif.base.errors import EstimationError, Problem
-
-LEAST_CLUSTERS = 10
+from whatif.effects.minimum import LEAST_ARM_CLUSTERS_FOR_INTERVAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,11 +68,11 @@ def degrees(*, cluster: Ints, arm: Ints, compared: tuple[int, int], assigned: bo
         If fewer than 10 clusters got either arm: no error could be trusted.
     """
     by_arm = [np.unique(cluster[arm == a]).size for a in compared]
-    if min(by_arm) < LEAST_CLUSTERS:
+    if min(by_arm) < LEAST_ARM_CLUSTERS_FOR_INTERVAL:
         raise EstimationError(
             Problem(
                 what=f"A held-out part has only {min(by_arm)} clusters in an arm; "
-                f"{LEAST_CLUSTERS} are needed.",
+                f"{LEAST_ARM_CLUSTERS_FOR_INTERVAL} are needed.",
                 why="with so few, errors and tests of differing effects cannot be trusted.",
                 fix="use more data, or fewer `folds`.",
             )
