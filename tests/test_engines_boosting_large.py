@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -116,3 +117,15 @@ def test_tasks_can_travel_to_another_process(monkeypatch: pytest.MonkeyPatch) ->
         for one, other in zip(here, there, strict=True):
             for a, b in zip(one, other, strict=True):
                 np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("large", [1_000, 10_000])
+def test_only_the_proportions_of_sampling_weights_matter(
+    monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    monkeypatch.setattr(tasks, "LARGE", large)
+    design = builders.design(2_000)
+    weight = np.random.default_rng(5).choice([0.5, 1.0, 4.0], design.arm.size)
+    fit = partial(fit_scores, rule=OverlapSpec(), seed=3, key="k")
+    small, big = (fit(replace(design, weight=weight * scale)).gamma for scale in (1.0, 1024.0))
+    np.testing.assert_array_equal(big, small)

@@ -125,11 +125,13 @@ def fold_tasks(
 ) -> list[Task]:
     """Return the tasks of one fold, the longest first."""
     train, at = np.flatnonzero(design.fold != fold), np.flatnonzero(design.fold == fold)
+    # Boosting bounds the weight in a leaf, so the scale of the weights would change its trees.
+    weight = None if np.ptp(design.weight) == 0 else (design.weight / design.weight.mean())[train]
     training = Training(
         sample=Sample(
             x=design.features.values[train],
             at=design.features.values[at],
-            weight=None if np.ptp(design.weight) == 0 else design.weight[train],
+            weight=weight,
             cluster=design.cluster[train],
         ),
         arm=design.arm[train],
