@@ -74,6 +74,7 @@ def design(
             categorical=np.array([False, False, True])[: len(names)],
         ),
         columns=pd.DataFrame({"region": region, "device": device, "x0": x[:, 0]}),
+        check_columns=pd.DataFrame(index=range(n)),
         unit=pd.Series(np.arange(n), name="session_id"),
         intake=Intake(
             arm=arm,

@@ -119,6 +119,7 @@ def evidence_of(
             categorical=np.zeros(len(names), dtype=bool),
         ),
         columns=pd.DataFrame(w.x, columns=list(names)),
+        check_columns=pd.DataFrame(index=range(n)),
         unit=pd.Series(np.arange(n)),
         intake=Intake(
             arm=w.arm,

@@ -24,6 +24,7 @@ def check(
         threshold=0.001,
         finding=finding,
         what=what,
+        blind="What nobody measured.",
         why="A hidden difference between the groups would pass for an effect.",
         fix=fix,
         integrity=integrity,

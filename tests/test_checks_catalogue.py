@@ -97,7 +97,7 @@ def test_the_catalogue_holds_every_check_once_in_plain_words() -> None:
         "missing_outcome",
     ]
     for check in CHECKS:
-        for sentence in (check.what, check.why, check.fix):
+        for sentence in (check.what, check.why, check.blind, check.fix):
             assert sentence[0].isupper()
             assert sentence.endswith(".")
             assert len(sentence) < 180
@@ -130,6 +130,7 @@ class _Raises:
     integrity: ClassVar[bool] = False
     what: ClassVar[str] = "What."
     why: ClassVar[str] = "Why."
+    blind: ClassVar[str] = "Blind."
     fix: ClassVar[str] = "Fix."
 
     def __init__(self, error: Exception) -> None:

@@ -51,6 +51,7 @@ def design(n: int = 600, *, arms: int = 2, seed: int = 0) -> Design:
             names=("x1", "x2"), values=x.astype(np.float32), categorical=np.zeros(2, dtype=bool)
         ),
         columns=pd.DataFrame({"x1": x[:, 0], "x2": x[:, 1]}),
+        check_columns=pd.DataFrame(index=range(n)),
         unit=pd.Series(np.arange(n)),
         intake=Intake(
             arm=arm,

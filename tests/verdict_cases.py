@@ -80,6 +80,7 @@ def check(status: Status, *, integrity: bool = True, name: str = "sample_ratio")
         finding="1,200 units came where 1,000 were expected.",
         what="",
         why="",
+        blind="",
         fix="",
         integrity=integrity,
         cost=Cost.VIEW,

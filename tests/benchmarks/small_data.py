@@ -185,6 +185,7 @@ def draw(world: World, rows: int, seed: int) -> tuple[Design, Floats]:
             categorical=world.categorical,
         ),
         columns=pd.DataFrame(index=order),
+        check_columns=pd.DataFrame(index=order),
         unit=pd.Series(order),
         intake=Intake(
             arm=arm,

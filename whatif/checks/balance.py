@@ -92,6 +92,7 @@ class Balance:
     integrity: ClassVar[bool] = False
     what: ClassVar[str] = "Whether the arms are alike in everything measured before treatment."
     why: ClassVar[str] = "Arms that start out different would differ later without any treatment."
+    blind: ClassVar[str] = "Differences in what was not measured."
     fix: ClassVar[str] = (
         "In an experiment, look for a fault in the assignment or for a covariate measured after "
         "it; in past data, add the covariate's causes or limit the study to comparable units."

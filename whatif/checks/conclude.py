@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from whatif.checks.evidence import Check
-from whatif.checks.result import CheckResult, Status
+from whatif.checks.result import CheckResult, Detail, Status
 
 
 def conclude(
@@ -16,6 +16,7 @@ def conclude(
     *,
     statistic: float | None = None,
     threshold: float | None = None,
+    details: tuple[Detail, ...] = (),
 ) -> CheckResult:
     """Return the result of `check`: its own sentences plus what it found."""
     return CheckResult(
@@ -27,9 +28,11 @@ def conclude(
         finding=finding,
         what=check.what,
         why=check.why,
+        blind=check.blind,
         fix=check.fix,
         integrity=check.integrity,
         cost=check.cost,
+        details=details,
     )
 
 

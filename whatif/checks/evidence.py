@@ -43,6 +43,7 @@ class Check(Protocol):
     integrity: ClassVar[bool]
     what: ClassVar[str]
     why: ClassVar[str]
+    blind: ClassVar[str]
     fix: ClassVar[str]
 
     def run(self, evidence: Evidence) -> CheckResult:

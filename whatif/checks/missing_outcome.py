@@ -82,6 +82,9 @@ class MissingOutcome:
         "Units without an outcome are set aside; if one arm loses more of them, those that are "
         "left are not comparable."
     )
+    blind: ClassVar[str] = (
+        "Outcomes that are missing in equal shares but for different units in each arm."
+    )
     fix: ClassVar[str] = (
         "Find out why they are missing; if missing means that nothing happened, write 0."
     )

@@ -27,6 +27,7 @@ class Overlap:
     why: ClassVar[str] = (
         "Units that could only ever get one arm have nobody comparable on the other side."
     )
+    blind: ClassVar[str] = "Units without a counterpart on something that was not measured."
     fix: ClassVar[str] = (
         "Limit the study to units that could get either arm (`overlap: {rule: trim}` or `where`)."
     )

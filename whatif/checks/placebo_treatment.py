@@ -71,6 +71,7 @@ class PlaceboTreatment:
     integrity: ClassVar[bool] = False
     what: ClassVar[str] = "Whether shuffled arms, which can have no effect, show none."
     why: ClassVar[str] = "A pipeline that finds an effect of shuffled arms also bends the real one."
+    blind: ClassVar[str] = "Hidden confounding: shuffled arms have no causes at all."
     fix: ClassVar[str] = (
         "Add a plain estimator under `estimators`; if the two disagree, the models or weights of "
         "this one are at fault."

@@ -71,6 +71,7 @@ class RandomCommonCause:
     why: ClassVar[str] = (
         "An estimate that follows noise is a product of its models, not of the data."
     )
+    blind: ClassVar[str] = "A missing common cause: this one is made of noise."
     fix: ClassVar[str] = "Use fewer covariates or more data; compare with a plain estimator."
 
     def run(self, evidence: Evidence) -> CheckResult:

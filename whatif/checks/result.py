@@ -23,6 +23,32 @@ class Cost(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """One line of what a check looked at, such as the effect in one week.
+
+    Attributes
+    ----------
+    name : str
+        What the line is about: a period, a group, a negative control.
+    outcome, arm : str
+        Which effect it shows.
+    n : int
+        Units behind it.
+    estimate : float
+        In the outcome's unit.
+    ci : (float or None, float or None)
+        Interval at the study's level; None is unbounded.
+    """
+
+    name: str
+    outcome: str
+    arm: str
+    n: int
+    estimate: float
+    ci: tuple[float | None, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """What one check found.
 
@@ -36,12 +62,14 @@ class CheckResult:
         The number and the line it was held against.
     finding : str
         One plain sentence with the numbers.
-    what, why, fix : str
-        What the check looks at, why it matters, what to do when it breaks.
+    what, why, blind, fix : str
+        What the check looks at, why it matters, what it cannot see, what to do when it breaks.
     integrity : bool
         Whether a break withholds the verdict.
     cost : Cost
         Declared cost.
+    details : tuple of Detail
+        What the finding rests on, for the appendix.
     """
 
     code: str
@@ -52,6 +80,8 @@ class CheckResult:
     finding: str
     what: str
     why: str
+    blind: str
     fix: str
     integrity: bool
     cost: Cost
+    details: tuple[Detail, ...] = ()

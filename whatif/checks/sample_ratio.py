@@ -165,6 +165,7 @@ class SampleRatio:
         "A wrong share means units were lost or moved after assignment, and those that are left "
         "are not comparable."
     )
+    blind: ClassVar[str] = "Units lost in equal shares from every arm, whoever they were."
     fix: ClassVar[str] = (
         "Find where units go missing between assignment and logging (redirects, crashes, bot "
         "filters); do not use these numbers until it is fixed."

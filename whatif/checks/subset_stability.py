@@ -61,6 +61,7 @@ class SubsetStability:
     why: ClassVar[str] = (
         "An estimate that hangs on a few clusters is less certain than its range says."
     )
+    blind: ClassVar[str] = "A bias that every part of the data shares."
     fix: ClassVar[str] = (
         "Look for clusters with extreme values (bots, resellers); set a cap in advance and say so."
     )

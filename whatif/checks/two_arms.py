@@ -47,6 +47,7 @@ class TwoArms:
     integrity: ClassVar[bool] = False
     what: ClassVar[str] = "Whether any unit of assignment was seen in more than one arm."
     why: ClassVar[str] = "Such units had both versions, so their outcomes belong to neither arm."
+    blind: ClassVar[str] = "Units that changed arms but were recorded under one."
     fix: ClassVar[str] = (
         "Check that `assigned` names what was randomised, and that the arm is stored at "
         "assignment and not computed again on every visit."

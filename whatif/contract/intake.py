@@ -76,8 +76,31 @@ def needed_columns(spec: StudySpec, extra: Iterable[str] = ()) -> tuple[str, ...
         *(spec.covariates or ()),
         *(name for cut in (*spec.segments, *spec.exploratory) for name in cut),
         *chance,
-        *sorted(_where_columns(spec)),
+        *sorted(columns_of_rule(None if spec.data is None else spec.data.where)),
+        *check_columns(spec),
         *extra,
+    )
+    return tuple(dict.fromkeys(names))
+
+
+def check_columns(spec: StudySpec) -> tuple[str, ...]:
+    """Return the columns that only checks read, each once.
+
+    Examples
+    --------
+    >>> from whatif.contract.study_file import study_from_mapping
+    >>> check_columns(study_from_mapping({"study": "mail", "data": {"source": "m.csv"},
+    ...     "treatment": {"column": "sent", "control": 0}, "bots": "clicks > 1000",
+    ...     "outcomes": [{"column": "visit"}], "negative_controls": {"outcomes": ["age"]}}))
+    ('age', 'clicks')
+    """
+    controls = spec.negative_controls
+    single = (spec.assignment_log, spec.first_exposure)
+    names = (
+        *controls.outcomes,
+        *controls.treatments,
+        *sorted(columns_of_rule(spec.bots)),
+        *(name for name in single if name is not None),
     )
     return tuple(dict.fromkeys(names))
 
@@ -149,8 +172,8 @@ def _source(spec: StudySpec, base: Path, data_override: str | None) -> tuple[str
     )
 
 
-def _where_columns(spec: StudySpec) -> frozenset[str]:
-    text = None if spec.data is None else spec.data.where
+def columns_of_rule(text: str | None) -> frozenset[str]:
+    """Return the columns that a row filter reads; none without a filter."""
     return frozenset() if text is None else columns_of(parse_where(text))
 
 
@@ -160,7 +183,9 @@ def _refuse_late_columns(
     """Refuse filters, covariates and segments that the contract marks as not pre-treatment."""
     if schema is None:
         return
-    uses = [("the filter", name) for name in sorted(_where_columns(spec))]
+    where = None if spec.data is None else spec.data.where
+    uses = [("the filter", name) for name in sorted(columns_of_rule(where))]
+    uses += [("the bots' rule", name) for name in sorted(columns_of_rule(spec.bots))]
     uses += [("covariates", name) for name in spec.covariates or ()]
     uses += [("segments", name) for cut in spec.segments for name in cut]
     uses += [("exploratory", name) for cut in spec.exploratory for name in cut]

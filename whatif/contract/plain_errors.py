@@ -25,6 +25,7 @@ _UNION_FORMS = {
 _PATTERNS = {
     "study": "lower-case letters, digits and hyphens, such as mobile-expanded-options",
     "window": "a number of days, such as 28d",
+    "maturity": "a number of days, such as 14d",
     "every": "a number of days, such as 7d",
     "freshness": "a number of days or hours, such as 7d or 36h",
 }

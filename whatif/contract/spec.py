@@ -147,6 +147,25 @@ class DecisionSpec(_Block):
     every: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}d$")] = "7d"
 
 
+class NegativeControlsSpec(_Block):
+    """Columns known to stand outside the effect.
+
+    `outcomes` are columns that the treatment cannot move, `treatments` columns that cannot move
+    the outcomes; an effect found on either is a fault of the study.
+    """
+
+    outcomes: tuple[Name, ...] = ()
+    treatments: tuple[Name, ...] = ()
+
+
+class EventSpec(_Block):
+    """Days on which the shop was not itself, first and last included: a sale, a storm."""
+
+    name: Name
+    start: dt.date
+    end: dt.date
+
+
 class ScheduleSpec(_Block):
     """When the study runs by itself."""
 
@@ -199,6 +218,12 @@ class StudySpec(_Block):
     overlap: OverlapSpec = OverlapSpec()
     learners: Annotated[tuple[Name, ...], Field(min_length=1)] = ("glm", "boosting")
     repetitions: Annotated[int, Field(ge=1, le=100)] = 1  # of the folds; scores are averaged
+    negative_controls: NegativeControlsSpec = NegativeControlsSpec()
+    events: tuple[EventSpec, ...] = ()
+    bots: Name | None = None  # a rule over pre-treatment columns that finds machines
+    maturity: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}d$")] | None = None  # of late costs
+    assignment_log: Name | None = None  # a column with the arm as it was assigned
+    first_exposure: Name | None = None  # moment a unit first met its arm; None: its first row
     decision: DecisionSpec = DecisionSpec()
     rollout_if: Literal["better", "not_worse"] = "better"
     schedule: ScheduleSpec | None = None

@@ -17,6 +17,7 @@ from whatif.contract.spec import (
     arm_label,
     metric_name,
 )
+from whatif.contract.study_rules_checks import check_keys_rules
 from whatif.contract.study_rules_learners import learner_rules
 from whatif.contract.study_rules_looks import looks_rules
 from whatif.contract.study_rules_scores import score_rules
@@ -36,7 +37,8 @@ def check_rules(spec: StudySpec) -> list[Finding]:
         A study whose keys and types are already sound.
     """
     own = (_name, _design, _arms, _probability, _metrics, _ratios, _value)
-    rules = (*own, _roles, _names, _where, _time, looks_rules, score_rules, learner_rules)
+    others = (looks_rules, score_rules, learner_rules, check_keys_rules)
+    rules = (*own, _roles, _names, _where, _time, *others)
     return [broken for rule in rules for broken in rule(spec)]
 
 

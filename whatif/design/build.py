@@ -10,7 +10,8 @@ import pandas as pd
 
 from whatif.base.arrays import Bools, Floats, Ints
 from whatif.base.errors import Notice
-from whatif.contract.spec import PhaseProbability, StudySpec
+from whatif.contract.intake import check_columns
+from whatif.contract.spec import PhaseProbability, StudySpec, arm_label
 from whatif.design.features import features_of
 from whatif.design.folds import default_folds, fold_of
 from whatif.design.probability import known_probabilities
@@ -75,10 +76,9 @@ def build_design(rows: Rows, spec: StudySpec, *, notices: tuple[Notice, ...] = (
     require_target(spec, rows.arms)
     known, phase = known_probabilities(spec.design.probability, frame, rows.arm, rows.arms)
     names, features = _features(rows, spec, phase)
-    values = frame[list(outcomes)].to_numpy(dtype=np.float64, na_value=np.nan)
     cluster, assigned = _codes(frame, cluster_by), _codes(frame, assigned_by)
     require_whole(spec, assigned, cluster)
-    missing = np.isnan(values)
+    values, missing = _outcomes(frame, outcomes)
     intake = _intake(rows, spec, assigned=assigned, cluster=cluster, missing=missing, known=known)
     lacking = missing_notice(rows.arm, rows.arms, missing, outcomes)
     index = np.flatnonzero(~missing.any(axis=1))
@@ -103,12 +103,19 @@ def build_design(rows: Rows, spec: StudySpec, *, notices: tuple[Notice, ...] = (
         weight=sampling_weights(frame, spec.weights),
         features=features,
         columns=frame[_pre_treatment(spec, names)],
+        check_columns=frame[list(check_columns(spec))],
         unit=_ids(frame, spec.unit),
         intake=intake,
         population=_population(spec),
         notices=(*notices, *later_notice(spec, assigned), *lacking),
     )
     return design if index.size == len(frame) else design.take(index)
+
+
+def _outcomes(frame: pd.DataFrame, names: tuple[str, ...]) -> tuple[Floats, Bools]:
+    """Return outcomes as numbers, and where one is missing."""
+    values = frame[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
+    return values, np.isnan(values)
 
 
 def _refolds(cluster: pd.Series, spec: StudySpec, folds: int) -> tuple[Ints, ...]:
@@ -142,6 +149,7 @@ def _intake(
 ) -> Intake:
     """Describe the rows that arrived; those added up per unit stand twice, with both arms."""
     order = _order(rows.frame, spec, assigned)
+    logged = _logged_arm(rows, spec)
     if rows.again is None:
         return Intake(
             arm=rows.arm,
@@ -150,6 +158,7 @@ def _intake(
             order=order,
             missing=missing,
             known=known,
+            logged=logged,
         )
     return Intake(
         arm=np.concatenate([rows.arm, rows.again]),
@@ -158,7 +167,18 @@ def _intake(
         order=np.concatenate([order, order + order.size]),
         missing=np.tile(missing, (2, 1)),
         known=None if known is None else np.tile(known, (2, 1)),
+        logged=None if logged is None else np.tile(logged, 2),
     )
+
+
+def _logged_arm(rows: Rows, spec: StudySpec) -> Ints | None:
+    """Return the arm that the assignment log names, −1 where it names none of the study's."""
+    if spec.assignment_log is None:
+        return None
+    code, levels = pd.factorize(rows.frame[spec.assignment_log])
+    labels = [arm_label(level) for level in levels]
+    arms = [rows.arms.index(label) if label in rows.arms else -1 for label in labels]
+    return np.array([*arms, -1], dtype=np.int64)[code]
 
 
 def _order(frame: pd.DataFrame, spec: StudySpec, assigned: Ints) -> Ints:

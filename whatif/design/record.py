@@ -67,6 +67,8 @@ class Intake:
         Where an outcome is missing.
     known : ndarray of float64, shape (rows, arms), or None
         Known assignment probabilities.
+    logged : ndarray of int64, shape (rows,), or None
+        Arm by the assignment log, −1 where the log names no arm of the study; None without a log.
     """
 
     arm: Ints
@@ -75,6 +77,7 @@ class Intake:
     order: Ints
     missing: Bools
     known: Floats | None
+    logged: Ints | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -111,6 +114,8 @@ class Design:
         Covariates, read by learners.
     columns : DataFrame, n rows
         Pre-treatment columns as read (covariates, segments, time).
+    check_columns : DataFrame, n rows
+        Columns that only checks read: negative controls, what finds bots, first exposure.
     unit : Series, n rows
         Unit ids.
     intake : Intake
@@ -139,6 +144,7 @@ class Design:
     weight: Floats
     features: Features
     columns: pd.DataFrame
+    check_columns: pd.DataFrame
     unit: pd.Series
     intake: Intake
     population: str
@@ -165,5 +171,6 @@ class Design:
             weight=self.weight[rows],
             features=self.features.take(rows),
             columns=self.columns.iloc[rows],
+            check_columns=self.check_columns.iloc[rows],
             unit=self.unit.iloc[rows],
         )

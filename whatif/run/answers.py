@@ -12,7 +12,7 @@ import numpy as np
 
 from whatif.base.arrays import Bools
 from whatif.base.errors import DataError, Problem, UsageError, did_you_mean
-from whatif.checks.result import CheckResult, Cost, Status
+from whatif.checks.result import CheckResult, Cost, Detail, Status
 from whatif.contract.spec import StudySpec, metric_name
 from whatif.contract.where import columns_of, mask, parse_where
 from whatif.effects.looks.ranges import take_looks, with_looks
@@ -207,4 +207,6 @@ def _stored_findings(stored: dict[str, Any], effects: EffectRows) -> Findings:
 
 
 def _check(row: dict[str, Any]) -> CheckResult:
-    return CheckResult(**{**row, "status": Status(row["status"]), "cost": Cost(row["cost"])})
+    details = tuple(Detail(**{**one, "ci": tuple(one["ci"])}) for one in row["details"])
+    stored = {"status": Status(row["status"]), "cost": Cost(row["cost"]), "details": details}
+    return CheckResult(**row | stored)
