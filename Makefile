@@ -14,7 +14,7 @@ export PYTHON
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help env demo test lint format types imports notebooks browser bench coverage truth lock clean
+.PHONY: help env demo test lint format types imports notebooks browser bench coverage checks truth lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -53,6 +53,9 @@ bench: env  ## time and memory beside the bare cross-fit and other software (min
 
 coverage: env  ## coverage and size by simulation (an hour or more; ONLY=part for a part)
 	@$(BIN)/python -m tests.benchmarks.coverage $(if $(ONLY),--only $(ONLY))
+
+checks: env  ## false alarms and power of every check (an hour or more; ONLY=part for a part)
+	@$(BIN)/python -m tests.benchmarks.checks $(if $(ONLY),--only $(ONLY))
 
 truth: env  ## compute the true effects of the simulator again (many minutes)
 	@$(BIN)/python -m whatif.simulate.truth

@@ -150,6 +150,7 @@ def evidence_of(
         scores=scores_of(design),
         effects=EffectRows(effects=(), heterogeneity=(), level=0.95),
         refit=refit or refit_ols,
+        rescore=lambda one, _learners: scores_of(one),
     )
 
 

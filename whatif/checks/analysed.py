@@ -12,6 +12,7 @@ from whatif.base.errors import EstimationError, Problem
 from whatif.checks.evidence import Evidence
 from whatif.contract.spec import OutcomeSpec, StudySpec
 from whatif.design.record import Design, Features
+from whatif.scores.record import Scores
 
 RARE = 50
 MOST_LEVELS = 20
@@ -25,7 +26,17 @@ def analysed_rows(evidence: Evidence) -> Ints:
     EstimationError
         If a scored unit is not in the design.
     """
-    design, scores = evidence.design, evidence.scores
+    return rows_of(evidence.design, evidence.scores)
+
+
+def rows_of(design: Design, scores: Scores) -> Ints:
+    """Return, for every unit of `scores`, its row in `design`.
+
+    Raises
+    ------
+    EstimationError
+        If a scored unit is not in the design.
+    """
     if scores.n == design.n:
         return np.arange(design.n, dtype=np.int64)
     found = pd.Index(design.unit).get_indexer(pd.Index(scores.unit))

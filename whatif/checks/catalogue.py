@@ -16,6 +16,7 @@ from whatif.checks.placebo_treatment import PlaceboTreatment
 from whatif.checks.random_common_cause import RandomCommonCause
 from whatif.checks.result import CheckResult, Cost, Status
 from whatif.checks.sample_ratio import SampleRatio
+from whatif.checks.specification_curve import SpecificationCurve
 from whatif.checks.subset_stability import SubsetStability
 from whatif.checks.two_arms import TwoArms
 
@@ -28,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     PlaceboTreatment(),
     RandomCommonCause(),
     SubsetStability(),
+    SpecificationCurve(),
 )
 
 

@@ -13,6 +13,7 @@ from whatif.design.record import Design
 from whatif.effects.rows import EffectRows
 from whatif.graph.estimand import Estimand
 from whatif.scores.record import Scores
+from whatif.scores.rescore import Rescore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,6 +25,8 @@ class Evidence:
     refit : callable
         ``refit(design) -> ndarray, shape (A - 1, K)``: arm minus control for every outcome with
         the GLM candidate, used by checks that train models again.
+    rescore : callable
+        ``rescore(design, learners) -> Scores``, for checks that need an error too.
     """
 
     spec: StudySpec
@@ -32,6 +35,7 @@ class Evidence:
     scores: Scores
     effects: EffectRows
     refit: Callable[[Design], Floats]
+    rescore: Rescore
 
 
 class Check(Protocol):

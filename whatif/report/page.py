@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from whatif.base.errors import Notice
 from whatif.base.records import Money
-from whatif.checks.result import CheckResult, Status
 from whatif.contract.spec import OutcomeSpec, StudySpec
 from whatif.report.document import Report
 from whatif.report.format import (
@@ -24,6 +23,7 @@ from whatif.report.format import (
 )
 from whatif.report.measure import Measure, measures, phrase
 from whatif.report.view_appendix import Appendix, appendix
+from whatif.report.view_checks import CheckRow, check_rows, idle_checks, worst_tone
 from whatif.report.view_looked import LookedView, looked_view
 from whatif.report.view_metrics import MetricTable, lead_row, metric_tables, who
 from whatif.report.view_segments import SegmentGroup, segment_groups
@@ -41,17 +41,8 @@ from whatif.verdict.page_wording import (
     metric_lead,
     money_sentence,
     stale_banner,
-    status_words,
 )
 from whatif.verdict.wording import decision_words
-
-_CHECK_ORDER = (Status.BROKE, Status.DID_NOT_RUN, Status.HELD, Status.NOT_APPLICABLE)
-_CHECK_TONE = {
-    Status.HELD: "good",
-    Status.BROKE: "bad",
-    Status.NOT_APPLICABLE: "none",
-    Status.DID_NOT_RUN: "unsure",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,20 +77,6 @@ class VerdictView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckRow:
-    """One check: word, icon, finding, and what to do where it did not hold."""
-
-    code: str
-    title: str
-    word: str
-    tone: str
-    what: str
-    finding: str
-    why: str
-    fix: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """The whole page, in reading order."""
 
@@ -117,6 +94,7 @@ class Page:
     looked: LookedView | None
     checks_sentence: str
     checks: tuple[CheckRow, ...]
+    idle: tuple[CheckRow, ...]
     notices: tuple[Notice, ...]
     appendix: Appendix
 
@@ -139,7 +117,8 @@ def page(report: Report) -> Page:
         segments=segment_groups(report, by_name),
         looked=looked_view(report, by_name),
         checks_sentence=checks_sentence(report.checks),
-        checks=_checks(report.checks),
+        checks=check_rows(report.checks),
+        idle=idle_checks(report.checks),
         notices=report.notices,
         appendix=appendix(report, by_name),
     )
@@ -175,17 +154,10 @@ def _strip(report: Report) -> Strip:
         note=evidence_note(_evidence(report), intact=not report.withheld),
         facts=tuple(facts),
         checks=checks_count(report.checks),
-        checks_tone=_worst(report.checks),
+        checks_tone=worst_tone(report.checks),
         run=report.run_id[:12],
         due_iso=report.next_due or "",
         banner=stale_banner(due) if due else "",
-    )
-
-
-def _worst(checks: tuple[CheckResult, ...]) -> str:
-    """Return the tone of the first status, in the order of the table, that any check has."""
-    return next(
-        (_CHECK_TONE[s] for s in _CHECK_ORDER if any(c.status is s for c in checks)), "none"
     )
 
 
@@ -262,20 +234,3 @@ def _counted(outcome: str, spec: StudySpec) -> str:
     units = [m.unit for m in spec.metrics if isinstance(m, OutcomeSpec) and m.column == outcome]
     per = [r.per for r in spec.ratios if r.denominator == outcome and r.per]
     return human(next((u for u in (*units, *per) if u), outcome))
-
-
-def _checks(checks: tuple[CheckResult, ...]) -> tuple[CheckRow, ...]:
-    ranked = sorted(checks, key=lambda c: (_CHECK_ORDER.index(c.status), not c.integrity))
-    return tuple(
-        CheckRow(
-            code=check.code,
-            title=title(check.name),
-            word=status_words(check.status),
-            tone=_CHECK_TONE[check.status],
-            what=check.what,
-            finding=check.finding,
-            why=check.why,
-            fix=check.fix if check.status is Status.BROKE else "",
-        )
-        for check in ranked
-    )

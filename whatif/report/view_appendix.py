@@ -20,6 +20,7 @@ from whatif.report.format import (
 from whatif.report.layout import Drawing, draw
 from whatif.report.measure import Measure
 from whatif.report.text_table import Cells, TextTable
+from whatif.report.view_checks import CheckDetails, check_details
 from whatif.report.view_estimates import Estimates, estimates
 from whatif.report.view_metrics import who
 from whatif.verdict.appendix_wording import (
@@ -71,6 +72,7 @@ class Appendix:
     assumptions: tuple[str, ...]
     graph: GraphView | None
     estimates: Estimates
+    checks: tuple[CheckDetails, ...]
     quality: TextTable
     overlap: tuple[OverlapView, ...]
     settings: tuple[tuple[str, str], ...]
@@ -99,6 +101,7 @@ def appendix(report: Report, measures: dict[str, Measure]) -> Appendix:
         assumptions=estimand.assumptions,
         graph=_graph(report),
         estimates=estimates(report, measures),
+        checks=check_details(report, measures),
         quality=TextTable(
             caption="Models behind the scores",
             heads=("Target", "Arm", "Used", "Gain", "Slope", "Loss on unseen rows"),

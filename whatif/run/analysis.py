@@ -35,6 +35,7 @@ from whatif.scores.cache import Kept, cached_scores
 from whatif.scores.crossfit import count_models
 from whatif.scores.fit import fit_scores, refitter
 from whatif.scores.record import Scores
+from whatif.scores.rescore import rescorer
 from whatif.scores.second_opinion import asked_for, second_opinions
 
 if TYPE_CHECKING:
@@ -187,14 +188,7 @@ def analyse(prepared: Prepared, options: RunOptions, *, stage: Stage = quiet) ->
     clock.lap("effects")
     opinions = _opinions(design, spec, effects, stage)
     clock.lap("second opinions")
-    evidence = Evidence(
-        spec=spec,
-        estimand=prepared.estimand,
-        design=design,
-        scores=scores,
-        effects=effects,
-        refit=refitter(seed=spec.seed, target=spec.target),
-    )
+    evidence = _evidence(prepared, scores, effects)
     tick = stage("Checking", len(CHECKS))
     checks = run_checks(evidence, quick=options.quick, progress=lambda _name: tick(1))
     clock.lap("checks")
@@ -215,6 +209,20 @@ def analyse(prepared: Prepared, options: RunOptions, *, stage: Stage = quiet) ->
         report=report,
         parquet=kept.parquet,
         seconds=clock.seconds(),
+    )
+
+
+def _evidence(prepared: Prepared, scores: Scores, effects: EffectRows) -> Evidence:
+    """Return what checks may look at, and how they train models again."""
+    spec = prepared.spec
+    return Evidence(
+        spec=spec,
+        estimand=prepared.estimand,
+        design=prepared.design,
+        scores=scores,
+        effects=effects,
+        refit=refitter(seed=spec.seed, target=spec.target),
+        rescore=rescorer(seed=spec.seed, target=spec.target, rule=spec.overlap),
     )
 
 

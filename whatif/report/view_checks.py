@@ -1,0 +1,154 @@
+"""What the page shows of the checks: their rows, and in the appendix what findings rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from whatif.checks.result import CheckResult, Detail, Status
+from whatif.report.document import Report
+from whatif.report.format import level_percent, plain, plural, singular_unit, title
+from whatif.report.format import plain_range as spread
+from whatif.report.measure import Measure
+from whatif.report.text_table import Cells, TextTable
+from whatif.report.view_metrics import arms_in_order, subject
+from whatif.verdict.page_wording import status_words
+
+CURVE_WIDTH = 320
+CURVE_HEIGHT = 120
+_DRAWN = "specification_curve"
+_ORDER = (Status.BROKE, Status.DID_NOT_RUN, Status.HELD)
+_TONE = {
+    Status.HELD: "good",
+    Status.BROKE: "bad",
+    Status.NOT_APPLICABLE: "none",
+    Status.DID_NOT_RUN: "unsure",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRow:
+    """One check: word, icon, finding, and what to do where it did not hold."""
+
+    code: str
+    title: str
+    word: str
+    tone: str
+    what: str
+    finding: str
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Estimates with their ranges side by side, lowest first, in drawing units.
+
+    `ranges` and `points` are paths; `zero` is the height of "no difference".
+    """
+
+    ranges: str
+    points: str
+    zero: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckDetails:
+    """What one finding rests on: the drawing, where there is one, and every line."""
+
+    finding: str
+    curve: Curve | None
+    table: TextTable
+
+
+def check_rows(checks: Sequence[CheckResult]) -> tuple[CheckRow, ...]:
+    """Return the checks that apply: broken ones first, integrity first among equals."""
+    applied = [check for check in checks if check.status in _ORDER]
+    ranked = sorted(applied, key=lambda c: (_ORDER.index(c.status), not c.integrity))
+    return tuple(_row(check) for check in ranked)
+
+
+def idle_checks(checks: Sequence[CheckResult]) -> tuple[CheckRow, ...]:
+    """Return the checks that do not apply to this study."""
+    return tuple(_row(check) for check in checks if check.status is Status.NOT_APPLICABLE)
+
+
+def worst_tone(checks: Sequence[CheckResult]) -> str:
+    """Return the tone of the worst status that any check has."""
+    return next((_TONE[s] for s in _ORDER if any(c.status is s for c in checks)), "none")
+
+
+def check_details(report: Report, measures: dict[str, Measure]) -> tuple[CheckDetails, ...]:
+    """Return the lines behind each finding that has some; none where numbers are withheld."""
+    if report.withheld:
+        return ()
+    return tuple(
+        CheckDetails(
+            finding=check.finding,
+            curve=_curve(check.details) if check.name == _DRAWN else None,
+            table=TextTable(
+                caption=title(check.name),
+                heads=(
+                    "Of",
+                    "Metric",
+                    title(plural(singular_unit(report.spec.unit))),
+                    "Difference",
+                    f"{level_percent(report.effects.level)} confidence interval",
+                ),
+                rows=tuple(_lines(check.details, report, measures)),
+            ),
+        )
+        for check in report.checks
+        if check.details
+    )
+
+
+def _row(check: CheckResult) -> CheckRow:
+    return CheckRow(
+        code=check.code,
+        title=title(check.name),
+        word=status_words(check.status),
+        tone=_TONE[check.status],
+        what=check.what,
+        finding=check.finding,
+        why=check.why,
+        fix=check.fix if check.status is Status.BROKE else "",
+    )
+
+
+def _lines(
+    details: Iterable[Detail], report: Report, measures: dict[str, Measure]
+) -> Iterable[Cells]:
+    arms = arms_in_order(report)
+    for line in details:
+        known = measures.get(line.outcome)
+        metric = title(line.outcome) if known is None else subject(known, line.arm, arms)
+        yield line.name, metric, f"{line.n:,}", plain(line.estimate), spread(*line.ci)
+
+
+def _curve(details: Sequence[Detail]) -> Curve:
+    lines = sorted(details, key=lambda line: line.estimate)
+    ends = [
+        (line.estimate if low is None else low, line.estimate if high is None else high)
+        for line in lines
+        for low, high in [line.ci]
+    ]
+    bottom, top = min(0.0, *(low for low, _ in ends)), max(0.0, *(high for _, high in ends))
+    pad = 0.05 * (top - bottom) or 1.0
+    bottom, top = bottom - pad, top + pad
+    step = CURVE_WIDTH / len(lines)
+
+    def height(value: float) -> float:
+        return round(CURVE_HEIGHT * (top - value) / (top - bottom), 1)
+
+    across = [round((i + 0.5) * step, 1) for i in range(len(lines))]
+    return Curve(
+        ranges="".join(
+            f"M{x:g} {height(high):g}V{height(low):g}"
+            for x, (low, high) in zip(across, ends, strict=True)
+        ),
+        points="".join(
+            f"M{x:g} {height(line.estimate):g}h0" for x, line in zip(across, lines, strict=True)
+        ),
+        zero=height(0.0),
+    )
