@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -167,6 +168,20 @@ def measure_dowhy(session: Session, sizes: Sizes) -> list[Goal]:
     ]  # fmt: skip
 
 
+def measure_checks(session: Session, sizes: Sizes) -> list[Goal]:
+    """Seconds of all checks, those that train models included, against the study's own fit."""
+    n = sizes.main
+    with study_folder(n) as folder, published_run(folder, quick=False) as (took, out):
+        session.note(f"whatif run --publish, {n:,}", took)
+        (kept,) = (out / STUDY / "runs").glob("*/timings.json")
+        stages = json.loads(kept.read_text(encoding="utf-8"))
+    return [
+        Goal(work=f"all checks, {n:,} sessions, against the fit of the scores",
+             figures=f"{stages['checks']:.2f} s, fit {stages['scores']:.2f} s",
+             value=stages["checks"] / stages["scores"], limit=2.0),
+    ]  # fmt: skip
+
+
 def measure_growth(session: Session, sizes: Sizes) -> list[Goal]:
     """Time and memory per session as sessions grow; the largest study runs once."""
     steps = [(sizes.small, sizes.repeats), (sizes.main, sizes.repeats), (sizes.most, 1)]
@@ -236,6 +251,7 @@ PARTS: dict[str, Callable[[Session, Sizes], list[Goal]]] = {
     "floor": measure_floor,
     "doubleml": measure_doubleml,
     "dowhy": measure_dowhy,
+    "checks": measure_checks,
     "growth": measure_growth,
     "memory": measure_memory,
     "views": measure_views,
