@@ -17,7 +17,7 @@ from whatif.checks.specifications import GLM, NONE, OWN, gap_errors, specificati
 from whatif.contract.spec import OverlapSpec
 from whatif.design.record import Design, Features
 from whatif.scores.record import Scores
-from whatif.scores.rescore import rescorer
+from whatif.scores.rescore import Rescore, rescorer
 
 
 def real(evidence: Evidence) -> Evidence:
@@ -25,7 +25,7 @@ def real(evidence: Evidence) -> Evidence:
     return replace(evidence, rescore=rescorer(seed=0, target=spec.target, rule=OverlapSpec()))
 
 
-def shifted(by: float) -> object:
+def shifted(by: float) -> Rescore:
     """A pipeline whose boosting finds `by` more for the first arm than its GLM."""
 
     def rescore(design: Design, learners: tuple[str, ...]) -> Scores:
