@@ -16,10 +16,7 @@ from whatif.contract.study_rules import check_rules
 from whatif.contract.yaml_text import read_mapping
 
 NOT_YET = {
-    "first_exposure": "a first-exposure column",
     "option": "the split of a cost difference by option",
-    "negative_controls": "negative controls",
-    "events": "dated events",
     "bins": "bins for numeric segments",
 }
 _FRAME_SOURCE = "a frame in memory"
