@@ -96,6 +96,8 @@ def test_the_catalogue_holds_every_check_once_in_plain_words() -> None:
     assert all(re.fullmatch(r"WI-[A-Z]{3,4}-[0-9]{2}", code) for code in codes)
     assert [check.name for check in CHECKS if check.integrity] == [
         "sample_ratio",
+        "arm_against_log",
+        "duplicates",
         "missing_outcome",
     ]
     for check in CHECKS:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -21,7 +21,11 @@ from tests.checks_evidence import (
 from whatif.base.arrays import Floats
 from whatif.base.rng import generator
 from whatif.checks.evidence import Check, Evidence
-from whatif.checks.placebo_treatment import PlaceboTreatment, centred_at_zero
+from whatif.checks.placebo_treatment import (
+    PlaceboTreatment,
+    centred_at_zero,
+    inside_the_range,
+)
 from whatif.checks.random_common_cause import RandomCommonCause, moved_beyond_seed_error
 from whatif.checks.refitting import MOST_ROWS, clustered_variance, subsample
 from whatif.checks.result import Status
@@ -32,6 +36,10 @@ from whatif.checks.subset_stability import (
     scatter_p_value,
 )
 from whatif.design.record import Design
+from whatif.scores.executor import Threads
+from whatif.scores.fit import refitter
+from whatif.scores.record import Target
+from whatif.scores.refit import holder, relearner
 
 CHECKS: tuple[Check, ...] = (PlaceboTreatment(), RandomCommonCause(), SubsetStability())
 
@@ -290,8 +298,89 @@ def test_estimates_off_zero_without_spread_break() -> None:
     assert centred_at_zero(np.ones((5, 1)))[0] == 0.0
 
 
-def _alarms(check: Check, build: Callable[[int], Evidence], runs: int) -> int:
-    return sum(check.run(build(seed)).status is Status.BROKE for seed in range(runs))
+def through_the_glm(evidence: Evidence) -> Evidence:
+    """Return the evidence with the pipeline of real runs, its tuning held."""
+    return replace(evidence, refit=refitter(seed=0), hold=holder(seed=0))
+
+
+@pytest.mark.parametrize("kind", ["experiment", "observational"])
+@pytest.mark.parametrize("binary", [True, False])
+@pytest.mark.parametrize("target", ["ate", "att", "overlap"])
+def test_held_at_the_real_arms_is_the_candidate_itself(
+    kind: str, binary: bool, target: Target
+) -> None:
+    w = world(20, customers=1500, confounding=0.0 if kind == "experiment" else 0.6)
+    design = evidence_of(w, kind=kind).design
+    if binary:
+        design = replace(design, y=(design.y > 1).astype(np.float64), kinds=("binary",))
+    error = np.sqrt(clustered_variance(2 * design.y[:, 0], design.cluster))
+    held = holder(seed=0, target=target)(design)
+    assert held.design.features.values.shape[1] > design.features.values.shape[1]
+    gap = held.full() - refitter(seed=0, target=target)(design)
+    assert abs(gap[0, 0]) < 0.04 * error
+
+
+def test_held_draws_are_the_same_bytes_on_any_number_of_threads() -> None:
+    evidence = through_the_glm(evidence_of(world(22, customers=150)))
+    assert evidence.hold is not None
+    held = evidence.hold(evidence.design)
+    deals = [generator(k, "deal").permutation(held.design.n) % 2 for k in range(6)]
+    found = [
+        replace(held, executor=Threads(workers)).each(
+            partial(replace, held.design, arm=arm) for arm in deals
+        )
+        for workers in (1, 4)
+    ]
+    assert found[0].tobytes() == found[1].tobytes()
+
+
+def test_nothing_is_held_without_covariates_or_with_more_columns_than_rows() -> None:
+    bare = evidence_of(world(23, customers=150, columns=0)).design
+    assert holder(seed=0)(bare).design is bare
+    wide = evidence_of(world(23, customers=20, columns=70)).design
+    assert holder(seed=0)(wide).design is wide
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_the_real_pipeline_holds_with_three_arms_and_its_tuning_held(check: Check) -> None:
+    w = world(24, customers=300, probability=(0.4, 0.3, 0.3))
+    thirds = {"kind": "experiment", "probability": {"a0": 0.4, "a1": 0.3, "a2": 0.3}}
+    result = check.run(through_the_glm(evidence_of(w, design=thirds)))
+    assert result.status is Status.HELD
+
+
+def test_the_study_s_learners_stand_beside_the_glm_and_are_named() -> None:
+    evidence = evidence_of(world(25, customers=300), learners=("glm", "boosting"))
+    own = PlaceboTreatment().run(replace(evidence, relearn=refit_ols))
+    assert own.status is Status.HELD
+    assert "With the study's learners (glm and boosting), 3 more shuffles gave" in own.finding
+    assert "is expected" in own.finding
+    alone = PlaceboTreatment().run(evidence)
+    assert "learners" not in alone.finding
+    assert relearner(seed=0, target="ate", learners=("glm",)) is None
+    assert relearner(seed=0, target="ate", learners=("glm", "boosting")) is not None
+
+
+def test_placebo_finds_learners_that_land_outside_the_range_of_the_glm() -> None:
+    evidence = evidence_of(world(26, customers=300, effect=2.0))
+    real = evidence.design.arm
+
+    def leaking(design: Design) -> Floats:
+        return refit_ols(replace(design, arm=real))
+
+    result = PlaceboTreatment().run(replace(evidence, relearn=leaking))
+    assert result.status is Status.BROKE
+
+
+def test_three_new_draws_leave_the_range_at_the_stated_level() -> None:
+    rng = generator(0, "prediction")
+    alarms = [
+        inside_the_range(one[:99], one[99:]) < 0.05 for one in rng.normal(size=(4000, 102, 1))
+    ]
+    assert np.mean(alarms) == pytest.approx(0.048, abs=0.011)  # 3 Monte Carlo errors
+    one = rng.normal(size=(99, 1))
+    z = (2.0 - one.mean()) / (one.std(ddof=1) * np.sqrt(1 + 1 / 99))
+    assert inside_the_range(one, np.array([[2.0]])) == pytest.approx(2 * stats.t.sf(abs(z), 98))
 
 
 @pytest.mark.slow
@@ -307,4 +396,4 @@ def test_false_alarm_rate(check: Check, kind: str) -> None:
         w = world(seed, customers=400, probability=odds, by_customer=True)
         return evidence_of(w, assigned="customer")
 
-    assert _alarms(check, build, 300) <= 9
+    assert sum(check.run(build(seed)).status is Status.BROKE for seed in range(300)) <= 9

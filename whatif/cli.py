@@ -91,6 +91,51 @@ def ask(
 
 
 @app.command()
+def calibrate(
+    study: StudyFile,
+    draws: Annotated[int, typer.Option(help="Resamples to run the pipeline on.")] = 200,
+    data: Data = None,
+    out: Out = Path("reports"),
+    as_of: AsOf = None,
+    as_json: Json = False,
+    force: Annotated[bool, typer.Option("--force", help="Draw again even if stored.")] = False,
+) -> None:
+    """Run a study's pipeline on its own rows with known effects: coverage, false alarms, power."""
+    from whatif.run.calibrate import calibrate_study
+
+    with _errors(as_json=as_json):
+        done = calibrate_study(
+            study,
+            options=_options(data, as_of, out, force=force, quick=True),
+            out=out,
+            draws=draws,
+            stage=_stage,
+        )
+        _say(done.json if as_json else done.text)
+
+
+@app.command()
+def power(
+    study: StudyFile,
+    units: Annotated[int | None, typer.Option(help="Units to analyse [as many as past].")] = None,
+    days: Annotated[int | None, typer.Option(help="Days to run, in place of units.")] = None,
+    effect: Annotated[
+        float | None, typer.Option(help="Effect on the primary metric to see [what matters].")
+    ] = None,
+    data: Data = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Say how small an effect a study will see, with its data as the past; no arm is read."""
+    from whatif.run.plan import Wish, plan_study
+
+    with _errors(as_json=as_json):
+        wish = Wish(units=units, days=days, effect=effect)
+        found = plan_study(study, wish, data=data, as_of=_day(as_of))
+        _say(json.dumps(found.record, ensure_ascii=False) if as_json else found.text)
+
+
+@app.command()
 def demo(out: Out = Path("reports")) -> None:
     """Simulate a checkout experiment, answer it, and publish the page."""
     from whatif.run.demo import run_demo

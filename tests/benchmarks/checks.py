@@ -27,6 +27,7 @@ PARTS = {
         ("hidden", "Hidden confounding", 400),
         ("graph", "Graph and negative controls", 200),
         ("refits", "Checks that train models again", 200),
+        ("power", "Planned power", 800),
     )
 }
 """What ``make checks`` measures, in the order of the page."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whatif.api.comparisons import Cut, ScoredAnswer
+from whatif.api.power import chances_table
 from whatif.api.tables import EffectTable, RecordTable
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from whatif.run.effect_question import Question
     from whatif.scenarios.give import ScenarioAnswer
     from whatif.scores.cate import Cate
+    from whatif.verdict.chances import Power
     from whatif.verdict.record import Verdict
 
 
@@ -145,6 +148,34 @@ class Answer(ScoredAnswer):
             records=repetition_spread(self.scores, self.findings.effects, self.spec),
             shown=("outcome", "arm", "mean", "median", "sd", "monte_carlo_error", "std_error"),
         )
+
+    def power(self) -> RecordTable:
+        """Return how small an effect this run could see, for every planned effect.
+
+        From its own clustered errors, and from the ranges that readings come from: the smallest
+        effect seen with a chance of 80 %, the chance to see what matters, and how much more data
+        would make that chance 80 %. `reading_chances` says what would be read.
+        """
+        return RecordTable(
+            title="The smallest effect this study could see",
+            note="Seen: the range leaves out zero, four times in five. It says nothing of the "
+            "effect that is there.",
+            records=tuple(one.row for one in self._power()),
+            shown=("outcome", "arm", "segment", "smallest", "relative", "asked", "chance", "times"),
+        )
+
+    def reading_chances(self) -> RecordTable:
+        """Return how often such a study reads each word, at true effects of 0, δ and 2δ.
+
+        δ is what matters, the limit of a guardrail (as harm), else the smallest effect seen.
+        """
+        return chances_table(self._power())
+
+    def _power(self) -> tuple[Power, ...]:
+        from whatif.run.power import power_of_scores
+
+        days = json.loads(self.json)["data"]["days"]
+        return power_of_scores(self.scores, self.spec, days=days)
 
     def scenario(self, *, give: str, where: str = "") -> RecordTable:
         """Return what changes if `give` goes to the units `where`, and the control to the rest.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from whatif.api.tables import RecordTable
 
 if TYPE_CHECKING:
+    from whatif.api.sensitivity import SensitivityTable
     from whatif.contract.spec import StudySpec
     from whatif.effects.compare import ContrastRow
     from whatif.effects.money import MoneyRow
@@ -197,6 +198,64 @@ class ScoredAnswer:
             note=f"Clustered {self.spec.level:.0%} intervals; positive is a gain.",
             records=rows,
             shown=("arm", "versus", "segment", "per_unit", "ci", "per_month", "per_month_ci"),
+        )
+
+    def sensitivity(
+        self,
+        outcome: str | None = None,
+        *,
+        segment: Mapping[str, Level] | None = None,
+        cf_y: float = 0.03,
+        cf_d: float = 0.03,
+        rho: float = 1.0,
+    ) -> SensitivityTable:
+        """Return where an effect can lie if there is a hidden cause, and how strong it must be.
+
+        One row an arm at the strength asked for, then one per measured covariate at its strength
+        where the run measured them. `rv` and `rva` are the shares ``cf_y = cf_d`` that bring the
+        effect, and its interval, to zero. ``.plot()`` draws them.
+
+        Parameters
+        ----------
+        outcome : str, optional
+            An outcome column, or ``"money"``; the primary metric by default.
+        segment : mapping of column to level, optional
+            A declared segment; everything is then measured inside it.
+        cf_y : float
+            Share that the hidden cause explains of what is left open in the outcome.
+        cf_d : float
+            Its share of the variation of the Riesz representer (the weights that make the arms
+            comparable); not a share of the arm's own variation.
+        rho : float
+            How far both line up; 1 is the worst case.
+
+        Raises
+        ------
+        UsageError
+            If chances are known, nothing was adjusted for, the outcome is a ratio or unknown, the
+            segment was not declared, or a share is outside [0, 1).
+        EstimationError
+            If an arm has fewer than ten clusters, or the models leave nothing to bound with.
+        """
+        from whatif.api.sensitivity import SensitivityTable
+        from whatif.run.sensitivity import asked
+
+        causes, measured, rows = asked(
+            self.scores,
+            self.spec,
+            self.json,
+            outcome=outcome,
+            segment=segment,
+            strength=(cf_y, cf_d, rho),
+        )
+        return SensitivityTable(
+            title="What a hidden cause could do",
+            note="cf_y: of what is left open in the outcome; cf_d: of the variation of the "
+            f"weights, not of the arm. Clustered {self.spec.level:.0%} intervals, for one look.",
+            records=rows,
+            shown=("arm", "like", "cf_y", "cf_d", "estimate", "bounds", "ci", "rv", "rva"),
+            about=causes,
+            benchmarks=measured,
         )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from whatif.api.answer import Answer
+from whatif.api.power import plan_table
+from whatif.api.tables import RecordTable
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -94,6 +96,65 @@ class Study:
             html=texts["report.html"].decode(),
             json=texts["answer.json"].decode(),
             folder=folder,
+        )
+
+    def power(
+        self,
+        *,
+        units: int | None = None,
+        days: int | None = None,
+        effect: float | None = None,
+        data: str | None = None,
+        as_of: dt.date | None = None,
+    ) -> RecordTable:
+        """Say how small an effect a study of this size will see, with its data as the past.
+
+        The treatment is not read and may be absent: every row counts, whatever its arm. The
+        study's own way to assign comes first; beside it, what would be seen if single units or
+        whole clusters got an arm.
+
+        Parameters
+        ----------
+        units, days : int, optional
+            How many units to analyse, or for how many days; by default as many as the past has.
+        effect : float, optional
+            Size of an effect on the primary metric to see; by default what matters.
+        data : str, optional
+            A source that replaces the study's.
+        as_of : date, optional
+            Last day a row may have.
+
+        Raises
+        ------
+        UsageError
+            If a number is not positive, both units and days are given, or days without time.
+        WhatIfError
+            As for `run`: DataError, or EstimationError where covariates cannot be learned from.
+
+        Examples
+        --------
+        >>> import whatif as wi
+        >>> log = wi.simulate_checkout(4_000, seed=1).drop(columns="presentation")
+        >>> plan = wi.study(log, unit="session_id", cluster="customer_id", assigned="session_id",
+        ...     treatment={"column": "presentation", "control": "folded"},
+        ...     design={"kind": "experiment", "probability": {"folded": 0.5, "expanded": 0.5}},
+        ...     outcomes=[{"column": "converted", "matters_from": 0.01}]).power(units=100_000)
+        >>> [row.assigned for row in plan]
+        ['session_id', 'customer_id']
+        >>> plan.records[0].smallest < plan.records[1].smallest
+        True
+        """
+        from whatif.run.plan import Wish, plan_power
+
+        return plan_table(
+            plan_power(
+                self.spec,
+                Wish(units=units, days=days, effect=effect),
+                base=self.base,
+                data=data,
+                as_of=as_of,
+                frame=self.frame,
+            )
         )
 
 

@@ -28,7 +28,7 @@ class DataSummary:
     as_of : date or None
         Last day a row may have; None without a time column.
     days : int or None
-        Days covered.
+        Days on which the analysed units were first seen; None without a time column.
     """
 
     source: str

@@ -7,25 +7,62 @@ from collections.abc import Callable
 import numpy as np
 
 from whatif.base.errors import WhatIfError
+from whatif.checks.arm_against_log import ArmAgainstLog
+from whatif.checks.assignment_drift import AssignmentDrift
 from whatif.checks.balance import Balance
+from whatif.checks.bots import Bots
 from whatif.checks.conclude import conclude
+from whatif.checks.day_of_week import DayOfWeek
+from whatif.checks.duplicates import Duplicates
+from whatif.checks.effects_by_phase import EffectsByPhase
+from whatif.checks.event_windows import EventWindows
 from whatif.checks.evidence import Check, Evidence
+from whatif.checks.graph_falsification import GraphFalsification
+from whatif.checks.graph_implications import GraphImplications
+from whatif.checks.hidden_confounding import ConfounderBenchmarks, HiddenConfounding
+from whatif.checks.late_costs import LateCosts
+from whatif.checks.leave_one_period_out import LeaveOnePeriodOut
 from whatif.checks.missing_outcome import MissingOutcome
+from whatif.checks.negative_control_outcome import NegativeControlOutcome
+from whatif.checks.negative_control_treatment import NegativeControlTreatment
+from whatif.checks.novelty import Novelty
+from whatif.checks.nuisance_calibration import NuisanceCalibration
 from whatif.checks.overlap import Overlap
 from whatif.checks.placebo_treatment import PlaceboTreatment
 from whatif.checks.random_common_cause import RandomCommonCause
 from whatif.checks.result import CheckResult, Cost, Status
 from whatif.checks.sample_ratio import SampleRatio
+from whatif.checks.sample_ratio_by_day import SampleRatioByDay
+from whatif.checks.sample_ratio_by_segment import SampleRatioBySegment
 from whatif.checks.specification_curve import SpecificationCurve
 from whatif.checks.subset_stability import SubsetStability
 from whatif.checks.two_arms import TwoArms
 
 CHECKS: tuple[Check, ...] = (
     SampleRatio(),
-    TwoArms(),
+    ArmAgainstLog(),
+    Duplicates(),
     MissingOutcome(),
+    TwoArms(),
+    SampleRatioBySegment(),
+    SampleRatioByDay(),
+    AssignmentDrift(),
     Balance(),
     Overlap(),
+    NuisanceCalibration(),
+    Bots(),
+    EffectsByPhase(),
+    Novelty(),
+    DayOfWeek(),
+    LeaveOnePeriodOut(),
+    EventWindows(),
+    LateCosts(),
+    HiddenConfounding(),
+    ConfounderBenchmarks(),
+    NegativeControlOutcome(),
+    NegativeControlTreatment(),
+    GraphImplications(),
+    GraphFalsification(),
     PlaceboTreatment(),
     RandomCommonCause(),
     SubsetStability(),

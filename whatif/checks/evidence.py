@@ -11,8 +11,10 @@ from whatif.checks.result import CheckResult, Cost
 from whatif.contract.spec import StudySpec
 from whatif.design.record import Design
 from whatif.effects.rows import EffectRows
+from whatif.effects.sensitivity.record import Benchmark
 from whatif.graph.estimand import Estimand
 from whatif.scores.record import Scores
+from whatif.scores.refit import Held
 from whatif.scores.rescore import Rescore
 
 
@@ -27,6 +29,13 @@ class Evidence:
         the GLM candidate, used by checks that train models again.
     rescore : callable
         ``rescore(design, learners) -> Scores``, for checks that need an error too.
+    hold : callable or None
+        ``hold(design) -> Held``: the GLM candidate made ready for many draws of one sample, columns
+        and tuning chosen once; None holds nothing.
+    relearn : callable or None
+        As `refit` with the learners that the study names; None where these are the GLM alone.
+    benchmarks : tuple of Benchmark or None
+        What leaving out each covariate does, where it was measured already.
     """
 
     spec: StudySpec
@@ -36,6 +45,9 @@ class Evidence:
     effects: EffectRows
     refit: Callable[[Design], Floats]
     rescore: Rescore
+    hold: Callable[[Design], Held] | None = None
+    relearn: Callable[[Design], Floats] | None = None
+    benchmarks: tuple[Benchmark, ...] | None = None
 
 
 class Check(Protocol):

@@ -67,10 +67,12 @@ def redrawn_p_value(
 class MissingOutcome:
     """Compare the share of missing outcomes between arms (ruling 23).
 
-    The error comes from the assignment itself, whole units of assignment at a time; in
-    observational data whole clusters are treated as if they had one arm, which does not understate
-    it. Several outcomes share the level (Bonferroni). The statistic is the p-value; it is 0
-    without a threshold when nothing is missing.
+    The error comes from the assignment itself, whole units of assignment at a time, each with the
+    arm and the chances of its first exposure: a ramp moves units later, and those moves hang
+    together in a way that nobody wrote down. In observational data whole clusters are treated as
+    if they had one arm, which does not understate it. Several outcomes share the level
+    (Bonferroni). The statistic is the p-value; it is 0 without a threshold when nothing is
+    missing.
     """
 
     code: ClassVar[str] = "WI-MISS-01"
@@ -123,10 +125,10 @@ def _compared(
     intake = design.intake
     whole = intake.assigned if design.kind == "experiment" else intake.cluster
     first, unit = first_rows(whole, intake.order)
-    chance = chances(intake.arm, intake.known, arms=len(design.arms))
-    test = arm_imbalance(
-        missing[:, None].astype(np.float64), arm=intake.arm, chance=chance, unit=unit
-    )
+    arm, chance = intake.arm, chances(intake.arm, intake.known, arms=len(design.arms))
+    if design.kind == "experiment" and first.size < arm.size:
+        arm, chance = arm[first][unit], chance[first][unit]
+    test = arm_imbalance(missing[:, None].astype(np.float64), arm=arm, chance=chance, unit=unit)
     per_unit = np.bincount(unit, weights=missing).astype(np.float64)
     some = np.flatnonzero(per_unit)
     mixed = design.kind != "experiment" and per_unit.size < intake.arm.size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -12,8 +13,9 @@ from whatif.base.arrays import Floats
 from whatif.base.rng import generator, integer_seed
 from whatif.checks.conclude import amount, conclude
 from whatif.checks.evidence import Evidence
-from whatif.checks.refitting import Subsample, refolded, subsample
+from whatif.checks.refitting import Subsample, held, refolded, subsample
 from whatif.checks.result import CheckResult, Cost, Status
+from whatif.design.record import Design
 from whatif.engines import dowhy_refute
 
 LEVEL = 0.01
@@ -60,7 +62,8 @@ class RandomCommonCause:
     """Add a random covariate, one value per cluster, and train again (ruling 29).
 
     The average movement over ten random covariates is held against the seed error: the spread of
-    the estimate when clusters are dealt to folds anew. The statistic is movement over seed error.
+    the estimate when clusters are dealt to folds anew. Both keep the penalties chosen without the
+    covariate. The statistic is movement over seed error.
     """
 
     code: ClassVar[str] = "WI-RCC-01"
@@ -81,8 +84,7 @@ class RandomCommonCause:
         sample = subsample(evidence)
         if sample.unfit:
             return conclude(self, Status.DID_NOT_RUN, f"Not run: {sample.unfit}.")
-        movement = _with_noise(evidence, sample) - evidence.refit(sample.design)[:, 0]
-        reseeded = _reseeded(evidence, sample)
+        movement, reseeded = _draws(evidence, sample)
         ratio, limit, worst = moved_beyond_seed_error(movement, reseeded)
         if np.isinf(ratio):
             return conclude(
@@ -103,17 +105,18 @@ class RandomCommonCause:
         )
 
 
-def _with_noise(evidence: Evidence, sample: Subsample) -> Floats:
-    design = sample.design
-
-    def estimate(noise: Floats) -> Floats:
-        wider = design.features.with_column(_NAME, noise[sample.cluster])
-        return evidence.refit(replace(design, features=wider))[:, 0]
-
+def _draws(evidence: Evidence, sample: Subsample) -> tuple[Floats, Floats]:
+    """Return what noise adds to the estimate, and estimates with folds dealt anew."""
+    ready, whole = held(evidence, sample)
     seed = integer_seed(evidence.spec.seed, "random common cause")
-    return dowhy_refute.random_common_cause(sample.clusters, estimate, draws=NOISE_DRAWS, seed=seed)
-
-
-def _reseeded(evidence: Evidence, sample: Subsample) -> Floats:
+    columns = dowhy_refute.random_common_cause(sample.clusters, draws=NOISE_DRAWS, seed=seed)
+    noisy = ready.each(partial(_with_noise, whole, noise) for noise in columns)
     rng = generator(evidence.spec.seed, "seed error")
-    return np.array([evidence.refit(refolded(sample, rng))[:, 0] for _ in range(SEED_DRAWS)])
+    deals = [rng.permutation(whole.clusters) % whole.design.n_folds for _ in range(SEED_DRAWS)]
+    reseeded = ready.each(partial(refolded, whole, deal) for deal in deals)
+    return (noisy - ready.full())[:, :, 0], reseeded[:, :, 0]
+
+
+def _with_noise(sample: Subsample, noise: Floats) -> Design:
+    design = sample.design
+    return replace(design, features=design.features.with_column(_NAME, noise[sample.cluster]))

@@ -12,6 +12,7 @@ from whatif.checks.analysed import analysed_rows, primary_outcome
 from whatif.checks.assignment import first_rows
 from whatif.checks.evidence import Evidence
 from whatif.design.record import Design
+from whatif.scores.refit import Held
 
 MOST_ROWS = 15_000
 FEWEST_CLUSTERS = 50
@@ -75,14 +76,15 @@ def subsample(evidence: Evidence) -> Subsample:
     The same seed and data give the same rows to every check.
     """
     rows = analysed_rows(evidence)
-    scored = _whole_clusters(evidence.design.cluster[rows], seed=evidence.spec.seed)
+    scored = whole_clusters(evidence.design.cluster[rows], seed=evidence.spec.seed)
     taken = evidence.design.take(rows[scored])
     design = _primary_only(taken, primary_outcome(evidence.spec))
     first, cluster = first_rows(design.cluster, np.arange(design.n))
     return Subsample(design=design, scored=scored, cluster=cluster, clusters=first.size)
 
 
-def _whole_clusters(cluster: Ints, *, seed: int) -> Ints:
+def whole_clusters(cluster: Ints, *, seed: int) -> Ints:
+    """Return the rows of clusters drawn in random order until 15,000 rows would be exceeded."""
     if cluster.size <= MOST_ROWS:
         return np.arange(cluster.size, dtype=np.int64)
     first, code = first_rows(cluster, np.arange(cluster.size))
@@ -113,9 +115,20 @@ def shuffled_chances(arm: Ints, stratum: Ints, known: Floats) -> Floats:
     return np.where((share > 0).all(axis=1, keepdims=True), share, known)
 
 
-def refolded(sample: Subsample, rng: np.random.Generator) -> Design:
-    """Return the design with clusters dealt to the same number of folds anew."""
-    fold = rng.permutation(sample.clusters) % sample.design.n_folds
+def held(evidence: Evidence, sample: Subsample) -> tuple[Held, Subsample]:
+    """Return the GLM candidate made ready for many draws, and the subsample that it draws from.
+
+    Columns of the model and the tuning of its penalties are chosen once, on the subsample as it
+    is; only coefficients are estimated anew in each draw.
+    """
+    if evidence.hold is None:
+        return Held(design=sample.design, refit=evidence.refit), sample
+    ready = evidence.hold(sample.design)
+    return ready, replace(sample, design=ready.design)
+
+
+def refolded(sample: Subsample, fold: Ints) -> Design:
+    """Return the design with each cluster in another fold, shape (C,)."""
     return replace(sample.design, fold=fold[sample.cluster].astype(np.int64))
 
 

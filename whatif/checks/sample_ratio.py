@@ -8,11 +8,11 @@ import numpy as np
 from scipy import special
 
 from whatif.base.arrays import Floats
+from whatif.checks.arrivals import no_chances
 from whatif.checks.assignment import MANY_STRATA, first_rows, strata
 from whatif.checks.conclude import amount, conclude, listed
 from whatif.checks.evidence import Evidence
 from whatif.checks.result import CheckResult, Cost, Status
-from whatif.contract.spec import ColumnProbability
 from whatif.design.record import Intake
 
 LEVEL = 0.001
@@ -174,21 +174,10 @@ class SampleRatio:
     def run(self, evidence: Evidence) -> CheckResult:
         """Compare counts at first exposure with the known chances."""
         design, spec = evidence.design, evidence.spec
-        known = design.intake.known
-        if design.kind != "experiment" or known is None:
-            return conclude(
-                self,
-                Status.NOT_APPLICABLE,
-                "No assignment probabilities are known, so no share is expected.",
-            )
-        if isinstance(spec.design.probability, ColumnProbability) and len(design.arms) > 2:  # noqa: PLR2004
-            return conclude(
-                self,
-                Status.DID_NOT_RUN,
-                "The log holds only the chance of the arm a unit got; with more than two arms the "
-                "expected counts of the others are unknown.",
-            )
-        counts, probability = first_exposure_counts(design.intake, known)
+        refused = no_chances(evidence)
+        if refused is not None:
+            return conclude(self, *refused)
+        counts, probability = first_exposure_counts(design.intake, np.asarray(design.intake.known))
         p_value = min(1.0, float(np.exp(-log_evidence(counts, probability))))
         shift = detectable_shift(counts.sum(axis=1), probability)
         status, seen = _judged(p_value, shift)

@@ -67,8 +67,9 @@ class Specification:
 def specifications(evidence: Evidence, sample: Subsample) -> tuple[Specification, ...]:
     """Estimate under every choice, the study's own first; what overlap rules out is left out.
 
-    Learners vary with the study's covariates, covariates with the GLM. In an experiment leaving
-    covariates out must not matter; in past data it shows what each one does.
+    Learners, estimators and trimming vary with the study's covariates, covariates with the doubly
+    robust GLM. In an experiment leaving covariates out must not matter; in past data it shows what
+    each one does.
 
     Parameters
     ----------
@@ -92,8 +93,10 @@ def specifications(evidence: Evidence, sample: Subsample) -> tuple[Specification
             continue
         kept = rows_of(one, scores)
         made = _of_scores(scores, kept=kept, cluster=sample.cluster, words=words, learners=chosen)
-        sound = randomised or words == OWN
-        found += [replace(each, comparable=each.comparable and sound) for each in made]
+        if words == OWN:
+            found += made
+        else:
+            found.append(replace(next(made), comparable=randomised))
     return tuple(found)
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 from scipy import special
 
-from whatif.base.arrays import Floats, Ints
+from whatif.base.arrays import Floats
 from whatif.base.rng import integer_seed
 from whatif.checks.assignment import POWER
 from whatif.checks.conclude import amount, conclude
 from whatif.checks.evidence import Evidence
-from whatif.checks.refitting import Subsample, clustered_variance, subsample
+from whatif.checks.refitting import Subsample, clustered_variance, held, subsample
 from whatif.checks.result import CheckResult, Cost, Status
 from whatif.engines import dowhy_refute
 
@@ -50,7 +51,8 @@ class SubsetStability:
 
     The expected scatter √(V_sub − V_full) uses the clustered variance of the stored scores. A
     quarter more is tolerated, because the refits use simpler models, trained on fewer rows, than
-    the scores. The statistic is the p-value of a χ² test over 20 subsets.
+    the scores. Refits keep the penalties chosen on the whole subsample. The statistic is the
+    p-value of a χ² test over 20 subsets.
     """
 
     code: ClassVar[str] = "WI-SUB-01"
@@ -108,12 +110,11 @@ def expected_scatter(evidence: Evidence, sample: Subsample) -> Floats:
 
 
 def _gaps(evidence: Evidence, sample: Subsample) -> Floats:
-    def estimate(kept: Ints) -> Floats:
-        return evidence.refit(sample.of_clusters(kept))[:, 0]
-
+    ready, whole = held(evidence, sample)
     seed = integer_seed(evidence.spec.seed, "subset stability")
-    found = dowhy_refute.subsets(sample.clusters, estimate, share=SHARE, draws=DRAWS, seed=seed)
-    return found - evidence.refit(sample.design)[:, 0]
+    parts = dowhy_refute.subsets(sample.clusters, share=SHARE, draws=DRAWS, seed=seed)
+    found = ready.each(partial(whole.of_clusters, kept) for kept in parts)
+    return np.asarray((found - ready.full())[:, :, 0])
 
 
 def _noticeable_ratio(arms: int) -> float:

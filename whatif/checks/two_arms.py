@@ -6,7 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from whatif.base.arrays import Ints
+from whatif.base.arrays import Bools, Ints
+from whatif.checks.arm_against_log import LogComparison, compare_with_log
+from whatif.checks.arrivals import recorded_rows
 from whatif.checks.conclude import conclude, percent
 from whatif.checks.evidence import Evidence
 from whatif.checks.result import CheckResult, Cost, Status
@@ -26,19 +28,27 @@ def units_in_several_arms(unit: Ints, arm: Ints) -> tuple[int, int]:
     >>> units_in_several_arms(np.array([0, 0, 1]), np.array([0, 1, 1]))
     (1, 2)
     """
+    several, there = _seen_in_several_arms(unit, arm)
+    return int(several.sum()), int(there.sum())
+
+
+def _seen_in_several_arms(unit: Ints, arm: Ints) -> tuple[Bools, Bools]:
+    """Flag, by code, units seen in more than one arm, and units that are there at all."""
     size = int(unit.max(initial=-1)) + 1
     lowest = np.full(size, np.iinfo(np.int64).max)
     highest = np.full(size, -1, dtype=np.int64)
     np.minimum.at(lowest, unit, arm)
     np.maximum.at(highest, unit, arm)
-    return int((highest > lowest).sum()), int((highest >= 0).sum())
+    return highest > lowest, highest >= 0
 
 
 class TwoArms:
-    """Look for units of assignment in two arms under constant chances (ruling 1).
+    """Look for units of assignment that were seen in two arms and should not have been (ruling 1).
 
-    A ramp or a logged chance moves units between arms legitimately, and only an assignment log
-    could tell those apart; without one the check does not apply.
+    With an assignment log only units whose arm differs from it count: a ramp moves units between
+    arms legitimately. Without one a ramp or logged chances cannot be told from a fault and the
+    check does not apply; under constant chances every such unit counts. Rows that were added up
+    over a window keep only the log of the first, so there the log is not asked.
     """
 
     code: ClassVar[str] = "WI-ARM-01"
@@ -59,22 +69,52 @@ class TwoArms:
         if design.kind != "experiment":
             return conclude(self, Status.NOT_APPLICABLE, "Nothing was assigned at random.")
         intake = design.intake
-        several, units = units_in_several_arms(intake.assigned, intake.arm)
+        moved, units = units_in_several_arms(intake.assigned, intake.arm)
         if units == intake.arm.size:
             return conclude(self, Status.NOT_APPLICABLE, "Every unit of assignment has one row.")
+        name = spec.assigned or spec.unit or "row"
+        share = percent(moved / units, digits=2)
+        finding = (
+            f"{moved:,} of {units:,} units of assignment ({name}, {share}) were seen in more than "
+            "one arm"
+        )
+        if intake.logged is not None and recorded_rows(design).stop == intake.arm.size:
+            several, _ = _seen_in_several_arms(intake.assigned, intake.arm)
+            log = compare_with_log(intake.assigned, intake.arm, intake.logged)
+            return self._by_log(finding, several, log)
         if isinstance(spec.design.probability, ColumnProbability | PhaseProbability):
             return conclude(
                 self,
                 Status.NOT_APPLICABLE,
                 "A ramp moves units between arms legitimately, and no assignment log was given.",
             )
-        name = spec.assigned or spec.unit or "row"
-        share = percent(several / units, digits=2)
         return conclude(
             self,
-            Status.BROKE if several else Status.HELD,
-            f"{several:,} of {units:,} units of assignment ({name}, {share}) were seen "
-            "in more than one arm.",
-            statistic=float(several),
+            Status.BROKE if moved else Status.HELD,
+            f"{finding}.",
+            statistic=float(moved),
+            threshold=0.0,
+        )
+
+    def _by_log(self, finding: str, several: Bools, log: LogComparison) -> CheckResult:
+        """Judge the units in several arms by their log."""
+        moved = int(several.sum())
+        against = int((several & log.differs).sum())
+        unknown = int((several & log.unlogged & ~log.differs).sum())
+        if against:
+            status, said = Status.BROKE, f"{against:,} of them against the assignment log"
+        elif unknown > moved / 2:
+            status, said = (
+                Status.DID_NOT_RUN,
+                f"but the assignment log does not know every arm of {unknown:,} of them",
+            )
+        else:
+            status, said = Status.HELD, "as the assignment log says"
+            said += f", which does not know every arm of {unknown:,} of them" if unknown else ""
+        return conclude(
+            self,
+            status,
+            f"{finding}, {said}." if moved else f"{finding}.",
+            statistic=float(against),
             threshold=0.0,
         )

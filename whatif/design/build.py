@@ -46,6 +46,8 @@ class Rows:
         Usable covariates.
     again : ndarray of int64, shape (n,), or None
         When rows were added up per unit: another arm the unit was also seen in, else `arm`.
+    halves : ndarray of float64, shape (n, 2, K), or None
+        When rows were added up per unit: outcomes in each half of the window.
     """
 
     frame: pd.DataFrame
@@ -54,6 +56,7 @@ class Rows:
     kinds: tuple[str, ...]
     covariates: tuple[str, ...]
     again: Ints | None = None
+    halves: Floats | None = None
 
 
 def build_design(rows: Rows, spec: StudySpec, *, notices: tuple[Notice, ...] = ()) -> Design:
@@ -71,8 +74,7 @@ def build_design(rows: Rows, spec: StudySpec, *, notices: tuple[Notice, ...] = (
         If the study's target or trimming cannot be had with these arms.
     """
     frame, outcomes = rows.frame, tuple(outcome.column for outcome in spec.outcomes)
-    assigned_by = spec.assigned or spec.unit
-    cluster_by = spec.cluster or assigned_by
+    assigned_by, cluster_by = _assigned_and_clustered_by(spec)
     require_target(spec, rows.arms)
     known, phase = known_probabilities(spec.design.probability, frame, rows.arm, rows.arms)
     names, features = _features(rows, spec, phase)
@@ -108,8 +110,14 @@ def build_design(rows: Rows, spec: StudySpec, *, notices: tuple[Notice, ...] = (
         intake=intake,
         population=_population(spec),
         notices=(*notices, *later_notice(spec, assigned), *lacking),
+        halves=rows.halves,
     )
     return design if index.size == len(frame) else design.take(index)
+
+
+def _assigned_and_clustered_by(spec: StudySpec) -> tuple[str | None, str | None]:
+    assigned_by = spec.assigned or spec.unit
+    return assigned_by, spec.cluster or assigned_by
 
 
 def _outcomes(frame: pd.DataFrame, names: tuple[str, ...]) -> tuple[Floats, Bools]:

@@ -126,6 +126,9 @@ class Design:
         Named warnings for the page.
     refolds : tuple of ndarray of int64, each of shape (n,)
         Folds drawn again, once per repetition after the first.
+    halves : ndarray of float64, shape (n, 2, K), or None
+        Outcomes summed over the first and the second half of the window, 0 where a unit has no
+        row; None when rows were not added up. No model reads them.
     """
 
     kind: Literal["experiment", "observational"]
@@ -150,6 +153,7 @@ class Design:
     population: str
     notices: tuple[Notice, ...]
     refolds: tuple[Ints, ...] = ()
+    halves: Floats | None = None
 
     @property
     def n(self) -> int:
@@ -173,4 +177,5 @@ class Design:
             columns=self.columns.iloc[rows],
             check_columns=self.check_columns.iloc[rows],
             unit=self.unit.iloc[rows],
+            halves=None if self.halves is None else self.halves[rows],
         )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.typing import SeriesGroupBy
 
-from whatif.base.arrays import Ints
+from whatif.base.arrays import Floats, Ints
 from whatif.base.errors import Notice, Problem, UsageError
 from whatif.contract.spec import StudySpec
 from whatif.design.build import Rows
@@ -19,7 +19,8 @@ def per_unit(rows: Rows, spec: StudySpec) -> tuple[Rows, tuple[Notice, ...]]:
     """Return one row per unit, with outcomes summed over ``spec.window`` from its first row.
 
     Rows of a unit at the same moment are ordered by their content, never by their place. A sum
-    with a missing outcome is missing. Another arm that a unit was seen in stands in ``again``.
+    with a missing outcome is missing. Another arm that a unit was seen in stands in ``again``, and
+    what happened in each half of the window in ``halves``.
 
     When customers are assigned, their later sessions are consequences of the arm, so covariates,
     segments and arm are those of the first row. Units whose window has not ended by the last day
@@ -53,6 +54,9 @@ def per_unit(rows: Rows, spec: StudySpec) -> tuple[Rows, tuple[Notice, ...]]:
     matured = table[spec.time] + length <= ordered[spec.time].max() + pd.Timedelta(seconds=1)
     kinds = tuple("count" if kind == "binary" else kind for kind in rows.kinds)
     kept = table[matured].reset_index(drop=True)
+    late = (within[spec.time] >= start.loc[within.index] + length / 2).to_numpy()
+    parts = (within[~late], within[late])
+    halves = [_sums(part, spec.unit, outcomes, kept[spec.unit]) for part in parts]
     arm = kept.pop("__arm").to_numpy(dtype=np.int64)
     again = kept.pop("__again").to_numpy(dtype=np.int64)
     made = replace(
@@ -61,6 +65,7 @@ def per_unit(rows: Rows, spec: StudySpec) -> tuple[Rows, tuple[Notice, ...]]:
         arm=arm,
         kinds=kinds,
         again=again if len(table) < len(ordered) else None,
+        halves=np.stack(halves, axis=1),
     )
     return made, _young(matured, spec.window)
 
@@ -75,6 +80,12 @@ def _in_time(frame: pd.DataFrame, time: str, unit: str) -> pd.DataFrame:
         content[tied] = pd.util.hash_pandas_object(words, index=False).to_numpy()
     by = [time, unit, "__content"]
     return frame.assign(__content=content).sort_values(by).drop(columns="__content")
+
+
+def _sums(rows: pd.DataFrame, unit: str, outcomes: list[str], units: pd.Series) -> Floats:
+    """Sum outcomes per unit; 0 for a unit without rows, missing where an outcome is missing."""
+    sums = rows.groupby(unit, sort=False)[outcomes].sum(skipna=False)
+    return sums.reindex(units, fill_value=0).to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _other_arm(arm: pd.Series, by_unit: SeriesGroupBy[Any, Any]) -> Ints:

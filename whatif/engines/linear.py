@@ -7,6 +7,7 @@ clusters; with plenty of rows for every column they no longer matter and a penal
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,10 +16,57 @@ from whatif.engines.inner_folds import inner_folds
 from whatif.engines.linear_basis import Basis, Matrix, fit_basis
 from whatif.engines.penalty import CURVES, FOLDS, STRENGTHS, choose_penalty, ridge
 
-__all__ = ["Basis", "Matrix", "fit_basis", "predict_mean", "predict_probability"]
+__all__ = [
+    "Basis",
+    "Matrix",
+    "Tuning",
+    "fit_basis",
+    "predict_mean",
+    "predict_probability",
+    "tuning",
+]
 
 PLENTY = 500
 """Rows per column from which the penalty is not worth choosing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What inner folds chose: how strongly to penalise.
+
+    Attributes
+    ----------
+    strength : float
+        Penalty per training row, for columns of unit variance.
+    curve : float
+        Scale of columns that bend a line; a small one makes them dear.
+    """
+
+    strength: float
+    curve: float
+
+    def at(self, rows: int, curved: Bools) -> tuple[float, Floats]:
+        """Return the penalty for so many training rows, and the scale of each column."""
+        return self.strength * rows, np.where(curved, self.curve, 1.0)
+
+
+def tuning(
+    x: Floats, y: Floats | Ints, *, levels: int, curved: Bools, weight: Floats | None, cluster: Ints
+) -> Tuning:
+    """Choose the tuning of one model as `predict_mean` and `predict_probability` do.
+
+    Parameters as there; `levels` is 0 for an amount.
+    """
+    targets = (y[:, None] == np.arange(levels)) if levels else y[:, None]
+    penalty, scale = _chosen(
+        x,
+        targets.astype(np.float64),
+        order=y,
+        curved=curved,
+        weight=mean_one(weight),
+        cluster=cluster,
+    )
+    return Tuning(penalty / len(x), float(scale.min(initial=1.0)))
 
 
 def predict_mean(
@@ -58,11 +106,12 @@ def predict_probability(
     curved: Bools | None = None,
     weight: Floats | None = None,
     cluster: Ints | None = None,
+    tuned: Tuning | None = None,
 ) -> Floats:
     """Penalised logistic regression of an integer `label`, probabilities at `at`.
 
-    Parameters as in `predict_mean`; `label` is 0 … `levels` − 1. Returns shape (m, levels), zero
-    for a level that no training row has.
+    Parameters as in `predict_mean`; `label` is 0 … `levels` − 1; inner folds choose the tuning
+    where it is not given. Returns shape (m, levels), zero for a level that no training row has.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -75,7 +124,11 @@ def predict_probability(
         return out
     x, at, curved = _no_wider_than_long(x, at, curved)
     flags = (label[:, None] == met).astype(np.float64)
-    penalty, scale = _chosen(x, flags, order=label, curved=curved, weight=share, cluster=cluster)
+    penalty, scale = (
+        _chosen(x, flags, order=label, curved=curved, weight=share, cluster=cluster)
+        if tuned is None
+        else tuned.at(len(x), curved)
+    )
     variance = float((mean[met] * (1 - mean[met])).mean())
     inverse = 1 / max(1.0, penalty * variance)
     model = LogisticRegression(C=inverse, solver="newton-cholesky", max_iter=100)

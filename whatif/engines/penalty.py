@@ -87,9 +87,16 @@ Solved = Callable[[Floats], Floats]
 
 def ridge(x: Floats, y: Floats, *, weight: Floats | None, penalty: float, scale: Floats) -> Solved:
     """Return the prediction function of a ridge regression with an unpenalised constant."""
+    beta, mean = slopes(x, y, weight=weight, penalty=penalty, scale=scale)
+    return lambda at: mean[-1] + (at - mean[:-1]) @ beta
+
+
+def slopes(
+    x: Floats, y: Floats, *, weight: Floats | None, penalty: float, scale: Floats
+) -> tuple[Floats, Floats]:
+    """Return the slopes of a ridge regression, and the means of `x` and `y` it goes through."""
     from scipy.linalg import solve
 
     inside, mean = centred(products(x, y[:, None], weight))
     gram = inside[:-1, :-1] + np.diag(penalty / scale**2)
-    beta = solve(gram, inside[:-1, -1], assume_a="pos")
-    return lambda at: mean[-1] + (at - mean[:-1]) @ beta
+    return solve(gram, inside[:-1, -1], assume_a="pos"), mean

@@ -10,6 +10,7 @@ from typing import Any
 from whatif.effects.bounds.row import BoundsRow
 from whatif.effects.rows import EffectRow, HeterogeneityRow, RestRow
 from whatif.report.document import Report
+from whatif.report.view_power import power_json
 from whatif.verdict.record import Reading
 
 Json = dict[str, Any]
@@ -43,6 +44,8 @@ def answer_json(report: Report) -> str:
         "rest": [_rest(row) for row in report.effects.rest],
         "populations": [asdict(row) for row in report.populations],
         "repetitions": [asdict(row) for row in report.repetitions],
+        "power": [power_json(one) for one in report.power],
+        "sensitivity": _sensitivity(report),
         "heterogeneity": [_test(row) for row in report.effects.heterogeneity],
         "checks": [asdict(check) for check in report.checks],
         "verdict": {key: value for key, value in asdict(verdict).items() if key != "readings"},
@@ -147,6 +150,18 @@ def _interval(row: EffectRow) -> Json | None:
     if row.ci != (None, None):
         return {"kind": "interval", "ends": row.ci}
     return {"kind": "all", "ends": []} if row.critical and row.estimate is not None else None
+
+
+def _sensitivity(report: Report) -> Json | None:
+    if report.sensitivity is None:
+        return None
+    return {
+        "effects": [
+            {**asdict(one), "segment": dict(one.segment)} for one in report.sensitivity.effects
+        ],
+        "benchmarks": [asdict(one) for one in report.sensitivity.benchmarks],
+        "resting": [asdict(one) for one in report.sensitivity.resting],
+    }
 
 
 def _bounds(row: BoundsRow) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from whatif.base.calibration import Calibration
 from whatif.base.errors import Notice
 from whatif.base.records import DataSummary, Money, NuisanceQuality, OverlapSummary
 from whatif.checks.result import CheckResult
@@ -13,7 +14,9 @@ from whatif.effects.bounds.row import BoundsRow
 from whatif.effects.populations import PopulationRow
 from whatif.effects.repetitions import RepetitionSpread
 from whatif.effects.rows import EffectRow, EffectRows
+from whatif.effects.sensitivity.record import Sensitivity
 from whatif.graph.estimand import Estimand
+from whatif.verdict.chances import Power
 from whatif.verdict.record import Decision, Reading, Verdict
 
 
@@ -44,6 +47,11 @@ class Report:
         Overall effects in other populations.
     repetitions : tuple of RepetitionSpread
         How far overall effects moved between drawings of the folds; empty for one drawing.
+    power : tuple of Power
+        How small an effect could be seen, for every planned effect.
+    sensitivity : Sensitivity or None
+        How strong hidden causes would have to be; None where chances are known, nothing was
+        adjusted for, or no effect can tell.
     checks : tuple of CheckResult
         What every check found.
     verdict : Verdict
@@ -70,6 +78,8 @@ class Report:
         after it.
     made_at : date or None
         As-of date; None without a time column.
+    calibration : Calibration or None
+        How the pipeline did on this study's own rows; None when it was not tried.
 
     Raises
     ------
@@ -87,6 +97,8 @@ class Report:
     bounds: tuple[BoundsRow, ...] = ()
     populations: tuple[PopulationRow, ...] = ()
     repetitions: tuple[RepetitionSpread, ...] = ()
+    power: tuple[Power, ...] = ()
+    sensitivity: Sensitivity | None = None
     checks: tuple[CheckResult, ...]
     verdict: Verdict
     quality: tuple[NuisanceQuality, ...] = ()
@@ -99,6 +111,7 @@ class Report:
     money: Money | None = None
     next_due: str | None = None
     made_at: dt.date | None = None
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         """Refuse a document that would pair a number with another number's word."""

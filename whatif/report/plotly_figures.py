@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from whatif.effects.rows import EffectRow
+from whatif.effects.sensitivity.bounds import bounds
+from whatif.effects.sensitivity.record import Benchmark, HiddenCause
 from whatif.report.format import human
 
 _BLUE = "#1f5fbf"
 _GREY = "#8a94a0"
+_WIDEST = 0.95
 
 
 def effects_figure(rows: Sequence[EffectRow], *, title: str = "") -> Any:  # noqa: ANN401
@@ -56,6 +59,56 @@ def effects_figure(rows: Sequence[EffectRow], *, title: str = "") -> Any:  # noq
         height=140 + 26 * len(labels),
         template="plotly_white",
         margin={"l": 10, "r": 10, "t": 60, "b": 30},
+    )
+    return figure
+
+
+def hidden_cause_figure(about: HiddenCause, benchmarks: Sequence[Benchmark] = ()) -> Any:  # noqa: ANN401
+    """Return a contour of where an effect can lie, by the strength of a hidden cause.
+
+    The lines join strengths that could move the effect as far towards zero; the thick one is zero.
+
+    Parameters
+    ----------
+    about : HiddenCause
+        The effect.
+    benchmarks : sequence of Benchmark
+        Measured covariates, drawn as points where they fit.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Strength on the weights across, on the outcome up.
+    """
+    import plotly.graph_objects as go
+
+    same = [b for b in benchmarks if (b.outcome, b.arm) == (about.outcome, about.arm)]
+    drawn = [b for b in same if max(b.cf_y, b.cf_d) <= _WIDEST]
+    strengths = [s for b in drawn for s in (b.cf_y, b.cf_d)]
+    most = min(max([2.5 * about.rv, 0.02, *(1.2 * s for s in strengths)]), _WIDEST)
+    axis = [most * step / 50 for step in range(51)]
+    lower = about.estimate > 0
+    height = [[bounds(about, cf_y=y, cf_d=d).bounds[0 if lower else 1] for d in axis] for y in axis]
+    line = {"color": _BLUE}
+    figure = go.Figure(
+        go.Contour(x=axis, y=axis, z=height, contours={"coloring": "lines", "showlabels": True},
+                   colorscale=[[0, _GREY], [1, _GREY]], showscale=False)
+    )  # fmt: skip
+    figure.add_trace(
+        go.Contour(x=axis, y=axis, z=height, showscale=False, line={"width": 3, **line},
+                   contours={"type": "constraint", "operation": "=", "value": 0.0})
+    )  # fmt: skip
+    figure.add_trace(
+        go.Scatter(x=[b.cf_d for b in drawn], y=[b.cf_y for b in drawn], mode="markers+text",
+                   text=[_safe(human(b.covariate)) for b in drawn], marker=line,
+                   textposition="top center")
+    )  # fmt: skip
+    figure.update_layout(
+        title=_safe(f"Effect of {human(about.arm)} on {human(about.outcome)}, hidden cause"),
+        xaxis={"title": "share of the weights", "tickformat": ".1%"},
+        yaxis={"title": "share of what is left open in the outcome", "tickformat": ".1%"},
+        showlegend=False,
+        template="plotly_white",
     )
     return figure
 

@@ -20,9 +20,12 @@ from whatif.report.format import (
 from whatif.report.layout import Drawing, draw
 from whatif.report.measure import Measure
 from whatif.report.text_table import Cells, TextTable
+from whatif.report.view_calibration import CalibrationView, calibration_view
 from whatif.report.view_checks import CheckDetails, check_details
 from whatif.report.view_estimates import Estimates, estimates
 from whatif.report.view_metrics import who
+from whatif.report.view_power import PowerView, power_view
+from whatif.report.view_sensitivity import SensitivityView, sensitivity_view
 from whatif.verdict.appendix_wording import (
     adjustment_sentence,
     estimand_sentence,
@@ -72,7 +75,10 @@ class Appendix:
     assumptions: tuple[str, ...]
     graph: GraphView | None
     estimates: Estimates
+    power: PowerView | None
+    sensitivity: SensitivityView | None
     checks: tuple[CheckDetails, ...]
+    calibration: CalibrationView
     quality: TextTable
     overlap: tuple[OverlapView, ...]
     settings: tuple[tuple[str, str], ...]
@@ -101,7 +107,10 @@ def appendix(report: Report, measures: dict[str, Measure]) -> Appendix:
         assumptions=estimand.assumptions,
         graph=_graph(report),
         estimates=estimates(report, measures),
+        power=power_view(report, measures),
+        sensitivity=sensitivity_view(report, measures),
         checks=check_details(report, measures),
+        calibration=calibration_view(report, measures),
         quality=TextTable(
             caption="Models behind the scores",
             heads=("Target", "Arm", "Used", "Gain", "Slope", "Loss on unseen rows"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whatif.checks.result import CheckResult, Detail, Status
@@ -10,7 +10,7 @@ from whatif.report.document import Report
 from whatif.report.format import level_percent, plain, plural, singular_unit, title
 from whatif.report.format import plain_range as spread
 from whatif.report.measure import Measure
-from whatif.report.text_table import Cells, TextTable
+from whatif.report.text_table import TextTable
 from whatif.report.view_metrics import arms_in_order, subject
 from whatif.verdict.page_wording import status_words
 
@@ -79,28 +79,21 @@ def worst_tone(checks: Sequence[CheckResult]) -> str:
 
 
 def check_details(report: Report, measures: dict[str, Measure]) -> tuple[CheckDetails, ...]:
-    """Return the lines behind each finding that has some; none where numbers are withheld."""
+    """Return the lines behind each finding, on the primary metric alone where it has some.
+
+    There are none where numbers are withheld; every line stands in the answer.
+    """
     if report.withheld:
         return ()
-    return tuple(
-        CheckDetails(
-            finding=check.finding,
-            curve=_curve(check.details) if check.name == _DRAWN else None,
-            table=TextTable(
-                caption=title(check.name),
-                heads=(
-                    "Of",
-                    "Metric",
-                    title(plural(singular_unit(report.spec.unit))),
-                    "Difference",
-                    f"{level_percent(report.effects.level)} confidence interval",
-                ),
-                rows=tuple(_lines(check.details, report, measures)),
-            ),
-        )
-        for check in report.checks
-        if check.details
-    )
+    primary = next(iter(measures))
+    found = []
+    for check in report.checks:
+        lines = [one for one in check.details if one.outcome == primary] or list(check.details)
+        if lines:
+            curve = _curve(lines) if check.name == _DRAWN else None
+            table = _table(check, lines, report, measures)
+            found.append(CheckDetails(finding=check.finding, curve=curve, table=table))
+    return tuple(found)
 
 
 def _row(check: CheckResult) -> CheckRow:
@@ -116,14 +109,38 @@ def _row(check: CheckResult) -> CheckRow:
     )
 
 
-def _lines(
-    details: Iterable[Detail], report: Report, measures: dict[str, Measure]
-) -> Iterable[Cells]:
+def _table(
+    check: CheckResult, lines: Sequence[Detail], report: Report, measures: dict[str, Measure]
+) -> TextTable:
+    about = {(line.outcome, line.arm) for line in lines}
     arms = arms_in_order(report)
-    for line in details:
-        known = measures.get(line.outcome)
-        metric = title(line.outcome) if known is None else subject(known, line.arm, arms)
-        yield line.name, metric, f"{line.n:,}", plain(line.estimate), spread(*line.ci)
+    names = [_subject(line, measures, arms) for line in lines]
+    caption = title(check.name) + (f": {names[0]}" if len(about) == 1 else "")
+    units = title(plural(singular_unit(report.spec.unit)))
+    several = ("Metric",) if len(about) > 1 else ()
+    return TextTable(
+        caption=caption,
+        heads=("Of", *several, units, "Difference", _interval(report)),
+        rows=tuple(
+            (
+                line.name,
+                *((name,) if several else ()),
+                f"{line.n:,}",
+                plain(line.estimate),
+                spread(*line.ci),
+            )
+            for line, name in zip(lines, names, strict=True)
+        ),
+    )
+
+
+def _interval(report: Report) -> str:
+    return f"{level_percent(report.effects.level)} confidence interval"
+
+
+def _subject(line: Detail, measures: dict[str, Measure], arms: tuple[str, ...]) -> str:
+    known = measures.get(line.outcome)
+    return title(line.outcome) if known is None else subject(known, line.arm, arms)
 
 
 def _curve(details: Sequence[Detail]) -> Curve:

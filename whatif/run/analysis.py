@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from whatif.base.calibration import digest
 from whatif.base.hashing import of_bytes, of_json
 from whatif.base.versions import code_hash, package_versions
 from whatif.checks.catalogue import CHECKS, run_checks
@@ -20,6 +21,7 @@ from whatif.contract.dataset import DataSet, load_dataset
 from whatif.contract.spec import StudySpec
 from whatif.design.build import Rows, build_design
 from whatif.design.determined import refuse_determined_arms
+from whatif.design.maturity import matured
 from whatif.design.record import Design
 from whatif.design.window import per_unit
 from whatif.effects.joint import Joint
@@ -31,10 +33,13 @@ from whatif.graph.identify import identify
 from whatif.report.document import Report
 from whatif.report.schedule import next_due
 from whatif.run.assemble import Prepared, assemble, opinion_row
+from whatif.run.calibration_file import calibration_key, stored_calibration
+from whatif.run.sensitivity import benchmarked, sensitivity_of
 from whatif.scores.cache import Kept, cached_scores
 from whatif.scores.crossfit import count_models
 from whatif.scores.fit import fit_scores, refitter
 from whatif.scores.record import Scores
+from whatif.scores.refit import holder, relearner
 from whatif.scores.rescore import rescorer
 from whatif.scores.second_opinion import asked_for, second_opinions
 
@@ -63,6 +68,8 @@ class RunOptions:
         Where score tables are kept between runs.
     force : bool
         Fit again and replace what is stored.
+    calibration : Path or None
+        File of a calibration, shown if it is one of this study on these data.
     """
 
     data: str | None = None
@@ -71,6 +78,7 @@ class RunOptions:
     today: dt.date | None = None
     cache: Path | None = None
     force: bool = False
+    calibration: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -139,6 +147,8 @@ def prepare(
     edges = [estimand.edges, estimand.adjustment]
     declared = [spec.model_dump(mode="json"), schema, edges, data.source]
     asked = [str(data.as_of), options.quick, fresh, due]
+    calibration = stored_calibration(options.calibration, calibration_key(score_key, spec))
+    asked += [] if calibration is None else [digest(calibration)]
     return Prepared(
         spec=spec,
         data=replace(data, frame=data.frame.head(0).copy()),
@@ -148,6 +158,7 @@ def prepare(
         run_id=of_json([score_key, declared, asked])[:12],
         fresh=fresh,
         next_due=due,
+        calibration=calibration,
     )
 
 
@@ -160,8 +171,9 @@ def design_of(spec: StudySpec, data: DataSet) -> Design:
         kinds=data.kinds,
         covariates=data.covariates,
     )
-    rows, notices = per_unit(rows, spec)
-    return build_design(rows, spec, notices=(*data.notices, *notices))
+    rows, unfinished = per_unit(rows, spec)
+    rows, young = matured(rows, spec, as_of=data.as_of)
+    return build_design(rows, spec, notices=(*data.notices, *unfinished, *young))
 
 
 def design_of_frame(spec: StudySpec, frame: pd.DataFrame) -> Design:
@@ -179,7 +191,7 @@ def analyse(prepared: Prepared, options: RunOptions, *, stage: Stage = quiet) ->
     """
     clock = _Clock()
     spec, design = prepared.spec, prepared.design
-    kept = _scores(prepared, options, stage)
+    kept = scores_of(prepared, options, stage)
     scores = kept.scores
     clock.lap("scores")
     means, effects = effect_rows(scores, spec)
@@ -188,7 +200,7 @@ def analyse(prepared: Prepared, options: RunOptions, *, stage: Stage = quiet) ->
     clock.lap("effects")
     opinions = _opinions(design, spec, effects, stage)
     clock.lap("second opinions")
-    evidence = _evidence(prepared, scores, effects)
+    evidence = benchmarked(evidence_of(prepared, scores, effects), quick=options.quick)
     tick = stage("Checking", len(CHECKS))
     checks = run_checks(evidence, quick=options.quick, progress=lambda _name: tick(1))
     clock.lap("checks")
@@ -200,6 +212,7 @@ def analyse(prepared: Prepared, options: RunOptions, *, stage: Stage = quiet) ->
         looks=looks,
         opinions=opinions,
         checks=checks,
+        sensitivity=sensitivity_of(scores, spec, evidence.benchmarks or ()),
     )
     clock.lap("report")
     return Run(
@@ -212,7 +225,7 @@ def analyse(prepared: Prepared, options: RunOptions, *, stage: Stage = quiet) ->
     )
 
 
-def _evidence(prepared: Prepared, scores: Scores, effects: EffectRows) -> Evidence:
+def evidence_of(prepared: Prepared, scores: Scores, effects: EffectRows) -> Evidence:
     """Return what checks may look at, and how they train models again."""
     spec = prepared.spec
     return Evidence(
@@ -223,6 +236,8 @@ def _evidence(prepared: Prepared, scores: Scores, effects: EffectRows) -> Eviden
         effects=effects,
         refit=refitter(seed=spec.seed, target=spec.target),
         rescore=rescorer(seed=spec.seed, target=spec.target, rule=spec.overlap),
+        hold=holder(seed=spec.seed, target=spec.target),
+        relearn=relearner(seed=spec.seed, target=spec.target, learners=spec.learners),
     )
 
 
@@ -281,7 +296,14 @@ def _is_fresh(spec: StudySpec, data: DataSet, today: dt.date) -> bool:
     return today - data.period[1] <= allowed
 
 
-def _scores(prepared: Prepared, options: RunOptions, stage: Stage) -> Kept:
+def scores_of(prepared: Prepared, options: RunOptions, stage: Stage = quiet) -> Kept:
+    """Return the study's scores, from the cache or fitted now.
+
+    Raises
+    ------
+    OverlapError, EstimationError
+        As the scores room raises them.
+    """
     spec, design = prepared.spec, prepared.design
     estimates = design.kind == "observational"
     models = count_models(design, learners=spec.learners, propensity=estimates)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from whatif.base.calibration import Calibration
 from whatif.base.errors import Notice, Problem
 from whatif.base.records import DataSummary, Money, SecondOpinion
 from whatif.base.versions import package_versions
@@ -13,6 +15,7 @@ from whatif.checks.balance import Balance
 from whatif.checks.result import CheckResult, Status
 from whatif.contract.dataset import DataSet
 from whatif.contract.spec import StudySpec
+from whatif.design.maturity import counted_days
 from whatif.design.record import Design
 from whatif.effects.bounds.lee import lee_bounds
 from whatif.effects.joint import Joint
@@ -21,14 +24,16 @@ from whatif.effects.money import money, units_per_month
 from whatif.effects.populations import population_rows
 from whatif.effects.repetitions import RepetitionSpread, repetition_notice, repetition_spread
 from whatif.effects.rows import EffectRow, EffectRows, Ends
+from whatif.effects.sensitivity.record import Sensitivity
 from whatif.graph.estimand import Estimand
 from whatif.report.document import Report
+from whatif.run.power import power_seen
 from whatif.scores.overlap import beyond, count_by_level
 from whatif.scores.record import Scores
 from whatif.scores.targets import TARGETS
 from whatif.verdict.decide import Evidence, decide
 from whatif.verdict.readings import read_difference, readings
-from whatif.verdict.record import Reading
+from whatif.verdict.record import Reading, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,6 +51,8 @@ class Prepared:
     next_due : str or None
         When the next page is due; None without a schedule, or when that moment has passed already
         (a page is never born overdue).
+    calibration : Calibration or None
+        The calibration of this very study and data, if there is one.
     """
 
     spec: StudySpec
@@ -56,6 +63,7 @@ class Prepared:
     run_id: str
     fresh: bool
     next_due: str | None
+    calibration: Calibration | None = None
 
 
 def opinion_row(opinion: SecondOpinion, effects: EffectRows) -> EffectRow:
@@ -98,27 +106,18 @@ def assemble(
     looks: Looks | None,
     opinions: tuple[EffectRow, ...],
     checks: tuple[CheckResult, ...],
+    sensitivity: Sensitivity | None = None,
 ) -> Report:
     """Read the effects, decide, and return the report of the run."""
     spec, data = prepared.spec, prepared.data
     worth = _money(prepared, means, looks, scores.n)
-    last_day = None if data.period is None else data.period[1]
-    read = readings(effects, spec, as_of=last_day)
+    read = readings(effects, spec, as_of=_last_day(data))
     spread = repetition_spread(scores, effects, spec)
-    verdict = decide(
-        effects,
-        read,
-        checks,
-        spec,
-        evidence=_evidence(prepared, checks),
-        fresh=prepared.fresh,
-        as_of=last_day,
-        money_by_arm={arm: made.estimate for arm, made in worth.items()} or None,
-        net_value={arm: _net_reading(made) for arm, made in worth.items()} or None,
-    )
+    summary = _summary(prepared, scores, clusters=int(means.counts.clusters[0]))
+    verdict = _verdict(prepared, effects, read, checks, worth, sensitivity=sensitivity)
     return Report(
         spec=spec,
-        data=_summary(prepared, scores, clusters=int(means.counts.clusters[0])),
+        data=summary,
         estimand=prepared.estimand,
         design_kind=prepared.design.kind,
         population=scores.population,
@@ -127,6 +126,8 @@ def assemble(
         bounds=lee_bounds(scores, spec, means),
         populations=population_rows(scores, spec),
         repetitions=spread,
+        power=power_seen(effects, means, looks, spec, days=summary.days),
+        sensitivity=sensitivity,
         checks=checks,
         verdict=verdict,
         quality=scores.quality,
@@ -139,6 +140,34 @@ def assemble(
         money=worth.get(verdict.arm),
         next_due=prepared.next_due,
         made_at=data.as_of,
+        calibration=prepared.calibration,
+    )
+
+
+def _last_day(data: DataSet) -> dt.date | None:
+    return None if data.period is None else data.period[1]
+
+
+def _verdict(
+    prepared: Prepared,
+    effects: EffectRows,
+    read: tuple[Reading, ...],
+    checks: tuple[CheckResult, ...],
+    worth: dict[str, Money],
+    *,
+    sensitivity: Sensitivity | None,
+) -> Verdict:
+    return decide(
+        effects,
+        read,
+        checks,
+        prepared.spec,
+        evidence=_evidence(prepared, checks),
+        fresh=prepared.fresh,
+        as_of=_last_day(prepared.data),
+        money_by_arm={arm: made.estimate for arm, made in worth.items()} or None,
+        net_value={arm: _net_reading(made) for arm, made in worth.items()} or None,
+        sensitivity=sensitivity,
     )
 
 
@@ -157,7 +186,8 @@ def _money(prepared: Prepared, means: Joint, looks: Looks | None, units: int) ->
     spec, data = prepared.spec, prepared.data
     if spec.value is None:
         return {}
-    per_month = units_per_month(spec.value, units=units, days=data.days)
+    days = counted_days(spec, data.period, as_of=data.as_of)
+    per_month = units_per_month(spec.value, units=units, days=days)
     if per_month is None:
         return {}
     made = {
@@ -198,7 +228,7 @@ def _summary(prepared: Prepared, scores: Scores, *, clusters: int) -> DataSummar
         arms=tuple((arm, int(count)) for arm, count in zip(scores.arms, counts, strict=True)),
         period=data.period,
         as_of=data.as_of,
-        days=data.days,
+        days=counted_days(prepared.spec, data.period, as_of=data.as_of),
     )
 
 

@@ -6,12 +6,14 @@ import json
 import platform
 from typing import Any
 
+from whatif.base.calibration import calibration_json
 from whatif.base.hashing import canonical_json, of_json
 from whatif.base.versions import code_hash, package_versions
 from whatif.report.answer_json import answer_json
 from whatif.report.html import render_html
 from whatif.report.text import headline_number, render_text
 from whatif.run.analysis import Run
+from whatif.run.calibration_file import FILE as CALIBRATION
 
 ENTRY = "entry.json"
 FILES = ("answer.json", "report.html", "scores.parquet", "manifest.json", "summary.txt", ENTRY)
@@ -33,6 +35,8 @@ def texts_of(run: Run) -> dict[str, bytes]:
         ENTRY: canonical_json(_entry(run)) + "\n",
         "timings.json": json.dumps({name: round(s, 3) for name, s in run.seconds}) + "\n",
     }
+    if report.calibration is not None:
+        files[CALIBRATION] = calibration_json(report.calibration)
     return {name: text.encode() for name, text in files.items()}
 
 

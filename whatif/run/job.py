@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from whatif.base.errors import Notice, Problem, UsageError
 from whatif.base.hashing import canonical_json
 from whatif.contract.draft import draft_study
 from whatif.contract.study_file import load_study
+from whatif.graph.controls import placebo_outcomes
 from whatif.publish.atomic import publishing, write_bytes
 from whatif.publish.lock import study_lock
 from whatif.publish.run_folder import is_intact, write_run
@@ -23,6 +24,7 @@ from whatif.report.index_page import IndexEntry
 from whatif.run.analysis import Run, RunOptions, Stage, analyse, prepare, quiet
 from whatif.run.answers import ask, open_run
 from whatif.run.assemble import Prepared
+from whatif.run.calibration_file import FILE as CALIBRATION
 from whatif.run.files import ENTRY, FILES, files_of
 from whatif.scenarios.give import ScenarioEffect
 from whatif.verdict.record import Decision
@@ -105,7 +107,8 @@ def run_study(path: Path, *, options: RunOptions, target: Target, stage: Stage =
     loaded = load_study(path)
     spec = loaded.spec
     with study_lock(target.out, spec.study):
-        prepared = prepare(spec, base=loaded.folder, options=options)
+        asked = replace(options, calibration=target.out / spec.study / CALIBRATION)
+        prepared = prepare(spec, base=loaded.folder, options=asked)
         folder = target.out / spec.study / "runs" / prepared.run_id
         unchanged = not options.force and is_intact(folder, FILES)
         files = {} if unchanged else files_of(analyse(prepared, options, stage=stage))
@@ -173,9 +176,18 @@ def check_study(path: Path, *, options: RunOptions) -> Found:
         *(f"  {name}: {value}" for name, value in record["data"].items()),
         f"  adjusted for: {', '.join(prepared.estimand.adjustment) or 'nothing'}",
         *(f"  assumes: {sentence}" for sentence in prepared.estimand.assumptions),
+        *_placebos(prepared),
         *(f"  note: {_one_line(notice)}" for notice in prepared.design.notices),
     ]
     return Found(record=record, text="\n".join(lines))
+
+
+def _placebos(prepared: Prepared) -> list[str]:
+    """Name columns that could show a missing cause, where the study declares none."""
+    if prepared.spec.negative_controls.outcomes:
+        return []
+    names = placebo_outcomes(prepared.estimand, adjusted=prepared.design.features.names)
+    return [f"  could serve as negative control outcomes: {', '.join(names)}"] if names else []
 
 
 def _checked(prepared: Prepared) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def cross_fit(
     EstimationError
         If an arm is missing from the training side of a fold.
     """
-    _require_arms(design)
+    require_arms(design)
     out: dict[tuple[str, str, int], Floats] = {}
     kept = Shared() if shared is None else shared
     for fold in range(design.n_folds):
@@ -99,7 +99,14 @@ def count_models(design: Design, *, learners: tuple[str, ...], propensity: bool)
     return design.n_folds * nuisances * len(learners)
 
 
-def _require_arms(design: Design) -> None:
+def require_arms(design: Design) -> None:
+    """Refuse folds whose training side lacks an arm.
+
+    Raises
+    ------
+    EstimationError
+        If one does, or a fold holds no rows.
+    """
     for fold in range(design.n_folds):
         seen = np.bincount(design.arm[design.fold != fold], minlength=len(design.arms))
         if (seen == 0).any() or not (design.fold == fold).any():

@@ -29,9 +29,9 @@ from whatif.scores.targets import (
     averaged_chance,
     averaged_scores,
 )
-from whatif.scores.tasks import PROPENSITY, Shared
+from whatif.scores.tasks import BOOSTING, GLM, PROPENSITY, Shared
 
-LEARNERS = ("glm", "boosting")
+LEARNERS = (GLM, BOOSTING)
 
 
 def fit_scores(
@@ -91,7 +91,7 @@ def fit_scores(
             design, chance = design.take(rows), chance[rows]
             rounds = tuple(one.take(rows) for one in rounds)
         gamma, mass = averaged_scores(aim, y=design.y, arm=design.arm, rounds=rounds)
-        whole = _average(design, gamma, mass)[None]
+        whole = average(design, gamma, mass)[None]
         repeats = whole if len(rounds) == 1 else _repeats(design, aim, rounds)
     arms, outcomes = len(design.arms), len(design.outcomes)
     return Scores(
@@ -115,7 +115,14 @@ def fit_scores(
         repeats=repeats,
         key=key,
         populations=table,
+        residual=_residual(design, rounds) if aim is TARGETS["att"] else None,
     )
+
+
+def _residual(design: Design, rounds: tuple[Predictions, ...]) -> Floats:
+    """Return outcome minus prediction under the unit's own arm, averaged over the rounds."""
+    own = (np.arange(design.n), design.arm)
+    return np.asarray(design.y - sum(one.mean[own] for one in rounds) / len(rounds))
 
 
 def _drawings(design: Design) -> list[Design]:
@@ -127,20 +134,24 @@ def _drawings(design: Design) -> list[Design]:
 def _repeats(design: Design, aim: TargetRule, rounds: tuple[Predictions, ...]) -> Floats:
     """Average the scores of each drawing of the folds alone, shape (R, A, K)."""
     made = (averaged_scores(aim, y=design.y, arm=design.arm, rounds=(one,)) for one in rounds)
-    return np.stack([_average(design, gamma, mass) for gamma, mass in made])
+    return np.stack([average(design, gamma, mass) for gamma, mass in made])
 
 
-def _average(design: Design, gamma: Floats, mass: Floats) -> Floats:
+def average(design: Design, gamma: Floats, mass: Floats) -> Floats:
+    """Return the mean of each arm and outcome from `gamma` and `mass`, shape (A, K)."""
     total = np.einsum("i,iak->ak", design.weight, gamma)
     return np.asarray(total / (design.weight @ mass))
 
 
-def refitter(*, seed: int, target: Target = "ate") -> Callable[[Design], Floats]:
+def refitter(
+    *, seed: int, target: Target = "ate", learners: tuple[str, ...] = (GLM,)
+) -> Callable[[Design], Floats]:
     """Return what checks call when they train models again.
 
-    ``refit(design)`` gives arm minus control for every outcome with the GLM candidate, shape
-    (A − 1, K), for the study's target and weights. Calls in a row on the same covariates and folds
-    share the model matrices; units outside the overlap rule stay in, and folds are drawn once.
+    ``refit(design)`` gives arm minus control for every outcome with the named learners, the GLM
+    candidate by default, shape (A − 1, K), for the study's target and weights. Calls in a row on
+    the same covariates and folds share the model matrices; units outside the overlap rule stay in,
+    and folds are drawn once.
     """
     last: list[tuple[Design, Shared]] = []
 
@@ -152,8 +163,8 @@ def refitter(*, seed: int, target: Target = "ate") -> Callable[[Design], Floats]
             made, _ = _nuisances(
                 design,
                 seed=seed,
-                learners=("glm",),
-                executor=Threads(1),
+                learners=learners,
+                executor=Threads(os.cpu_count() or 1),
                 tick=None,
                 shared=shared,
             )
@@ -228,10 +239,11 @@ def _first_error(one: Population) -> float:
 
 def _is_held_to_overlap(design: Design) -> bool:
     """Whether chances were estimated, or logged row by row: nobody set a bound on them."""
-    return _estimates_propensity(design) or is_logged(design.known, design.phase)
+    return estimates_propensity(design) or is_logged(design.known, design.phase)
 
 
-def _estimates_propensity(design: Design) -> bool:
+def estimates_propensity(design: Design) -> bool:
+    """Return whether the chance of each arm is a model's."""
     return design.kind == "observational" and bool(design.features.names)
 
 
@@ -245,15 +257,15 @@ def _nuisances(
     shared: Shared | None = None,
 ) -> tuple[Predictions, tuple[NuisanceQuality, ...]]:
     if not design.features.names:
-        mean, chance = _arm_means(design), _shares(design)
+        mean, chance = _arm_means(design), shares(design)
         if design.known is not None and np.ptp(design.known, axis=0).any():
             chance = design.known.copy()
-        _require_finite(mean, chance)
+        require_finite(mean, chance)
         return Predictions(mean=mean, chance=chance), ()
     candidates = cross_fit(
         design,
         learners=learners,
-        propensity=_estimates_propensity(design),
+        propensity=estimates_propensity(design),
         seed=seed,
         executor=executor,
         tick=tick,
@@ -264,11 +276,11 @@ def _nuisances(
     mean = np.stack(
         [np.column_stack([chosen[k, a].predicted for k in outcomes]) for a in arms], axis=1
     )
-    if _estimates_propensity(design):
+    if estimates_propensity(design):
         chance = chosen[PROPENSITY, -1].predicted
     else:
-        chance = _shares(design) if design.known is None else design.known.copy()
-    _require_finite(mean, chance)
+        chance = shares(design) if design.known is None else design.known.copy()
+    require_finite(mean, chance)
     return Predictions(mean=mean, chance=chance), quality
 
 
@@ -284,7 +296,7 @@ def _arm_means(design: Design) -> Floats:
     return out
 
 
-def _shares(design: Design) -> Floats:
+def shares(design: Design) -> Floats:
     """Share of each arm within the unit's phase, shape (n, A): the strata of assignment."""
     out = np.empty((design.n, len(design.arms)))
     for phase in np.unique(design.phase):
@@ -296,7 +308,14 @@ def _shares(design: Design) -> Floats:
     return out
 
 
-def _require_finite(mean: Floats, chance: Floats) -> None:
+def require_finite(mean: Floats, chance: Floats) -> None:
+    """Refuse predictions that would spoil every average.
+
+    Raises
+    ------
+    EstimationError
+        If one is not finite, or a chance is not positive.
+    """
     if np.isfinite(mean).all() and np.isfinite(chance).all() and (chance > 0).all():
         return
     raise EstimationError(

@@ -93,6 +93,9 @@ class Scores:
     populations : tuple of Population
         Trimming rules and targets side by side, where `gamma` no longer tells: another target, a
         trimmed population, or several repetitions.
+    residual : ndarray of float64, shape (n, K), or None
+        Outcome minus its prediction under the arm the unit got, where `gamma` does not tell:
+        for ``"att"``, whose scores of the treated are their outcomes.
     """
 
     arms: tuple[str, ...]
@@ -115,6 +118,7 @@ class Scores:
     repeats: Floats
     key: str
     populations: tuple[Population, ...] = ()
+    residual: Floats | None = None
 
     @property
     def n(self) -> int:

@@ -33,7 +33,8 @@ def write_parquet(scores: Scores, sink: Any, *, period: pd.Series | None) -> Non
     """Write the score table as Parquet to a path or stream; equal scores give equal bytes.
 
     Columns ``unit, cluster, fold, period, weight, mass, arm, score:<arm>:<outcome>,
-    propensity:<arm>, outcome:<outcome>`` and every pre-treatment column.
+    propensity:<arm>, outcome:<outcome>``, ``residual:<outcome>`` where the scores do not tell it,
+    and every pre-treatment column.
 
     Parameters
     ----------
@@ -63,6 +64,8 @@ def write_parquet(scores: Scores, sink: Any, *, period: pd.Series | None) -> Non
         data[f"propensity:{arm}"] = scores.propensity[:, a]
     for k, outcome in enumerate(scores.outcomes):
         data[f"outcome:{outcome}"] = scores.y[:, k]
+        if scores.residual is not None:
+            data[f"residual:{outcome}"] = scores.residual[:, k]
     for name in scores.columns:
         data[_stored(str(name), data)] = pa.array(scores.columns[name], from_pandas=True)
     table = pa.table(data).replace_schema_metadata({_META: json.dumps(_meta(scores)).encode()})
@@ -140,6 +143,7 @@ def _scores(table: Any, meta: dict[str, Any]) -> Scores:  # noqa: ANN401  (a pya
     gamma = np.stack([_matrix(table, [f"score:{a}:{k}" for k in outcomes]) for a in arms], axis=1)
     ours = table.column_names[: table.num_columns - len(meta["columns"])]
     columns = table.select([_stored(name, ours) for name in meta["columns"]]).to_pandas()
+    residual = [f"residual:{k}" for k in outcomes]
     return Scores(
         arms=arms,
         outcomes=outcomes,
@@ -165,6 +169,7 @@ def _scores(table: Any, meta: dict[str, Any]) -> Scores:  # noqa: ANN401  (a pya
         repeats=np.array(meta["repeats"], dtype=np.float64),
         key=meta["key"],
         populations=tuple(_population(row) for row in meta["populations"]),
+        residual=_matrix(table, residual) if set(residual) <= set(ours) else None,
     )
 
 

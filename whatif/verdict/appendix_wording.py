@@ -36,6 +36,16 @@ POPULATIONS = (
     "by whom it speaks of, never by its answer. An extrapolation counts units for which nobody "
     "comparable got the other arm: it is no measurement."
 )
+POWER = (
+    "An effect is seen when the range its reading comes from leaves out zero. The smallest one is "
+    "what a study with these errors sees four times in five, whatever the effect here is. For a "
+    "guardrail with a limit the chance is that of showing it within the limit when the arm changes "
+    "nothing. More data: more of the same kind, with as many repeats."
+)
+POWER_READINGS = (
+    "How often such a study would read so. True effects are gains; harms for a guardrail with a "
+    "limit."
+)
 QUALITY = (
     "Each model was judged on rows it had not seen, and mixed to the smallest loss there. Gain: "
     "the share of a constant's loss that is removed. Slope: at 1 predictions can be taken at their "

@@ -10,6 +10,7 @@ from typing import Literal
 from whatif.checks.result import CheckResult, Status
 from whatif.contract.spec import OutcomeSpec, RatioSpec, StudySpec, metric_name
 from whatif.effects.rows import EffectRow, EffectRows, Segment
+from whatif.effects.sensitivity.record import Sensitivity
 from whatif.verdict import wording
 from whatif.verdict.readings import before_decision, before_first_look
 from whatif.verdict.reasons import (
@@ -17,6 +18,8 @@ from whatif.verdict.reasons import (
     arm_reasons,
     arm_would_change,
     check_reasons,
+    hidden_cause_change,
+    thin_reasons,
     unbalanced_reason,
 )
 from whatif.verdict.record import Decision, Reading, Verdict
@@ -38,6 +41,7 @@ def decide(
     as_of: dt.date | None,
     money_by_arm: Mapping[str, float] | None = None,
     net_value: Mapping[str, Reading] | None = None,
+    sensitivity: Sensitivity | None = None,
 ) -> Verdict:
     """Decide about a study; the first rule that fits wins.
 
@@ -68,6 +72,8 @@ def decide(
     net_value : mapping of str to Reading, optional
         Reading of the money by arm; *better* lifts a guardrail that reads worse without being
         over its limit from "do not roll out" to "discuss".
+    sensitivity : Sensitivity, optional
+        How strong a hidden cause would have to be, for past data.
 
     Raises
     ------
@@ -86,7 +92,8 @@ def decide(
         _ruled(case, effects, readings, spec, (net_value or {}).get(case.arm)) for case in cases
     ]
     best = max(ruled, key=lambda one: (_RANK[one.decision], _worth(one.case, cases, money_by_arm)))
-    return _verdict(_settled(best, checks, spec, evidence, several=len(cases) > 1), readings)
+    draft = _settled(best, checks, spec, evidence, sensitivity, several=len(cases) > 1)
+    return _verdict(draft, readings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +236,7 @@ def _settled(
     checks: Sequence[CheckResult],
     spec: StudySpec,
     evidence: Evidence,
+    sensitivity: Sensitivity | None,
     *,
     several: bool,
 ) -> _Draft:
@@ -243,11 +251,12 @@ def _settled(
         *([wording.arm_chosen_reason()] if arm_looked else []),
         *([wording.past_data_reason()] if past else []),
         *([unbalanced_reason()] if evidence == "unbalanced" else []),
+        *(thin_reasons(best.case.arm, sensitivity) if past else []),
         *check_reasons(checks),
     ]
     change = arm_would_change(best.case, best.decision, spec)
     if past:
-        hidden = wording.would_change_hidden_cause(spec.treatment.column, metric_name(spec.primary))
+        hidden = hidden_cause_change(spec, best.case.arm, sensitivity)
         change = (wording.would_change_test(), hidden, *change)
     return _Draft(
         decision=from_past_data(best.decision, adjusted=evidence == "adjusted")

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from whatif.checks.result import CheckResult, Status
 from whatif.contract.spec import OutcomeSpec, RatioSpec, StudySpec, metric_name
 from whatif.effects.rows import EffectRow, Segment
+from whatif.effects.sensitivity.record import Sensitivity
 from whatif.verdict import wording
 from whatif.verdict.more_data import times_to_clear_limit, times_to_settle
 from whatif.verdict.record import Decision, Reading
 from whatif.verdict.rules import BAD, GOOD, WITHIN
+from whatif.verdict.sensitivity_wording import thin_reason, would_change_hidden_strength
 
 _Metric = OutcomeSpec | RatioSpec
+THIN = 0.1
+"""A comparison that rests on less than this share of one side's clusters is a thin one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,44 @@ def unbalanced_reason() -> str:
     return (
         "It was not shown that adjustment made the arms alike in what was measured, so the "
         "difference may still be theirs from the start."
+    )
+
+
+def hidden_cause_change(spec: StudySpec, arm: str, sensitivity: Sensitivity | None) -> str:
+    """Name a hidden cause that would change the verdict, as strong as it would have to be.
+
+    Its strength is that at which the range of the primary effect of `arm` reaches zero. The
+    yardstick is the weakest measured covariate that is strong enough, else the strongest.
+    """
+    name = metric_name(spec.primary)
+    known = () if sensitivity is None else sensitivity.effects
+    room = next((one.rva for one in known if (one.outcome, one.arm) == (name, arm)), 0.0)
+    if sensitivity is None or room == 0.0:
+        return wording.would_change_hidden_cause(spec.treatment.column, name)
+    measured = [one for one in sensitivity.benchmarks if (one.outcome, one.arm) == (name, arm)]
+    enough = [one for one in measured if one.strength >= room]
+    like = enough[-1] if enough else next(iter(measured), None)
+    return would_change_hidden_strength(
+        spec.treatment.column,
+        name,
+        strength=room,
+        like=None if like is None or like.strength == 0.0 else like.covariate,
+        times=1.0 if like is None or like.strength == 0.0 else room / like.strength,
+    )
+
+
+def thin_reasons(arm: str, sensitivity: Sensitivity | None) -> tuple[str, ...]:
+    """Say where few units of one side carry the comparison of past data."""
+    sides = () if sensitivity is None else sensitivity.resting
+    return tuple(
+        thin_reason(
+            one.side,
+            other=next(two.side for two in sides if two.arm == arm and two is not one),
+            effective=one.effective,
+            clusters=one.clusters,
+        )
+        for one in sides
+        if one.arm == arm and one.effective < THIN * one.clusters
     )
 
 

@@ -78,12 +78,20 @@ def anytime_range(
     if not quantity.enough(means, cell=cell, arm=arm):
         return (None, None)
     value, gradient = quantity.of(means, cell=cell, arm=arm)
+    worth = independent_units(means, products, gradient, cell=cell)
+    if not worth > 0:
+        return (None, None)
+    half = anytime_critical(alpha, worth / UNITS_PLANNED) * means.error(gradient)
+    return (value - half, value + half)
+
+
+def independent_units(means: Joint, products: Floats, gradient: Floats, *, cell: int) -> float:
+    """Return how many independent units a cell is worth; 0 where there is no error.
+
+    Units times the squared error had every unit been a cluster of its own, over the clustered one.
+    """
     error = means.error(gradient)
     own = gradient.reshape(len(means.theta), -1)[cell]
     direction = np.append(own, -own @ means.theta[cell].ravel())
     alone = float(direction @ products[cell] @ direction)
-    if not (error > 0 and alone > 0):
-        return (None, None)
-    worth = means.counts.units[cell] * alone / error**2
-    half = anytime_critical(alpha, worth / UNITS_PLANNED) * error
-    return (value - half, value + half)
+    return float(means.counts.units[cell] * alone / error**2) if error > 0 and alone > 0 else 0.0

@@ -152,7 +152,7 @@ def with_looks(
             return row
         if row.shown != "shown":
             return replace(row, sequential=(None, None))
-        alpha = looks.alpha(_family(row, means, spec), overall=not row.segment)
+        alpha = looks.alpha(family_size(row, means, spec), overall=not row.segment)
         arm = means.arms.index(row.arm)
         quantity = _quantity(spec, row.outcome)
         ends = looks.range(quantity, cell=places[row.segment], arm=arm, alpha=alpha)
@@ -180,7 +180,7 @@ def net_value(looks: Looks, means: Joint, spec: StudySpec, *, arm: int) -> Ends:
         ),
         paid=paid.get(means.arms[arm], 0.0) - paid.get(means.arms[0], 0.0),
     )
-    alpha = looks.alpha(_metrics_read(spec), overall=True)
+    alpha = looks.alpha(metrics_read(spec), overall=True)
     return looks.range(quantity, cell=0, arm=arm, alpha=alpha)
 
 
@@ -189,12 +189,14 @@ def _quantity(spec: StudySpec, name: str) -> Quantity:
     return Quantity(parts=((metric, 1.0),))
 
 
-def _family(row: EffectRow, means: Joint, spec: StudySpec) -> int:
+def family_size(row: EffectRow, means: Joint, spec: StudySpec) -> int:
+    """Return how many ranges share the error of a row's: metrics for everyone, else segments."""
     if not row.segment:
-        return _metrics_read(spec)
+        return metrics_read(spec)
     columns = [name for name, _ in row.segment]
     return sum([name for name, _ in segment] == columns for segment in means.cells.segments)
 
 
-def _metrics_read(spec: StudySpec) -> int:
+def metrics_read(spec: StudySpec) -> int:
+    """Return how many numbers about everyone are read: outcomes, ratios and the money."""
     return len(spec.metrics) + (spec.value is not None)
