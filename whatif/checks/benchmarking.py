@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from whatif.effects.sensitivity.assess import Worth, compared, elements
 from whatif.effects.sensitivity.benchmark import gain
 from whatif.effects.sensitivity.elements import Elements
 from whatif.effects.sensitivity.record import Benchmark
+from whatif.scores.executor import side_by_side
 from whatif.scores.fit import fit_scores
 
 MOST_COVARIATES = 30
@@ -44,7 +46,10 @@ def measured_benchmarks(evidence: Evidence) -> tuple[Benchmark, ...]:
             )
         )
     design = replace(sample.design, refolds=())
-    full = _parts(evidence, design)
+    left_out = candidates(sample)
+    fits = [partial(_parts, evidence, one)
+            for one in (design, *(_without(design, j) for j in left_out))]  # fmt: skip
+    full, *shorter = side_by_side(fits)
     found = [
         gain(
             design.features.names[j],
@@ -52,10 +57,8 @@ def measured_benchmarks(evidence: Evidence) -> tuple[Benchmark, ...]:
             long=long,
             short=short,
         )
-        for j in candidates(sample)
-        for arm, (long, short) in enumerate(
-            zip(full, _parts(evidence, _without(design, j)), strict=True), start=1
-        )
+        for j, parts in zip(left_out, shorter, strict=True)
+        for arm, (long, short) in enumerate(zip(full, parts, strict=True), start=1)
     ]
     return tuple(sorted(found, key=lambda one: -one.strength))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from whatif.checks.analysed import rows_of
 from whatif.checks.evidence import Evidence
 from whatif.checks.refitting import Subsample, clustered_variance
 from whatif.design.record import Design, Features
+from whatif.scores.executor import side_by_side
 from whatif.scores.record import Scores
 from whatif.scores.surfaces import outcome_means
 from whatif.scores.targets import TARGETS
@@ -85,11 +87,10 @@ def specifications(evidence: Evidence, sample: Subsample) -> tuple[Specification
         choices += [((name,), OWN, design) for name in learners]
     randomised = design.kind == "experiment"
     choices += [((GLM,), words, smaller) for words, smaller in _smaller(design, nothing=randomised)]
+    fits = [partial(_fit, evidence, one, chosen) for chosen, _, one in choices]
     found: list[Specification] = []
-    for chosen, words, one in choices:
-        try:
-            scores = evidence.rescore(one, chosen)
-        except OverlapError:
+    for (chosen, words, one), scores in zip(choices, side_by_side(fits), strict=True):
+        if scores is None:
             continue
         kept = rows_of(one, scores)
         made = _of_scores(scores, kept=kept, cluster=sample.cluster, words=words, learners=chosen)
@@ -106,6 +107,14 @@ def gap_errors(one: Specification, own: Specification, cluster: Ints) -> Floats:
         return np.full(own.estimate.shape, np.nan)
     gap = one.influence - own.influence
     return np.sqrt([clustered_variance(column, cluster) for column in gap.T])
+
+
+def _fit(evidence: Evidence, design: Design, learners: tuple[str, ...]) -> Scores | None:
+    """Return the scores, None where nobody is left inside the overlap rule."""
+    try:
+        return evidence.rescore(design, learners)
+    except OverlapError:
+        return None
 
 
 def _smaller(design: Design, *, nothing: bool) -> Iterator[tuple[str, Design]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+from whatif.engines.threads import one_blas_thread
 
 Result = TypeVar("Result")
 
@@ -39,6 +42,19 @@ class Threads:
         """Yield every task's result, in the order of the tasks."""
         with ThreadPoolExecutor(max_workers=self.workers) as pool:
             yield from pool.map(_call, tasks)
+
+
+def side_by_side(fits: Sequence[Callable[[], Result]]) -> list[Result]:
+    """Train on every core, one model a core; the results do not depend on their number.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> side_by_side([partial(max, 1, 2), partial(max, 3, 4)])
+    [2, 4]
+    """
+    with one_blas_thread():
+        return list(Threads(os.cpu_count() or 1).run(fits))
 
 
 def _call(task: Callable[[], Result]) -> Result:
