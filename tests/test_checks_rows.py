@@ -91,7 +91,7 @@ def test_a_week_is_predicted_from_the_weeks_before() -> None:
 def test_late_costs_break_and_sound_weeks_do_not() -> None:
     broke = LateCosts().run(with_weeks(7, lost=0.6, weekly=0.0))
     assert broke.status is Status.BROKE
-    assert "(2026-10-25 to 2026-10-31)" in broke.finding
+    assert "(25–31 October 2026)" in broke.finding
     sound = LateCosts().run(with_weeks(7))
     assert sound.status in (Status.HELD, Status.DID_NOT_RUN)
     assert "could have been seen" in sound.finding

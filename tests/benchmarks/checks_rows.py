@@ -67,10 +67,15 @@ def _taken(evidence: Evidence, kept: Ints) -> Scores:
 
 
 def with_weeks(
-    seed: int, *, by_customer: bool = False, lost: float = 0.0, weekly: float = 0.03
+    seed: int,
+    *,
+    by_customer: bool = False,
+    lost: float = 0.0,
+    weekly: float = 0.03,
+    customers: int = 1_000,
 ) -> Evidence:
     """Return eight weeks of costs, of which the youngest has lost a share."""
-    w = heavy(seed, by_customer=by_customer)
+    w = heavy(seed, by_customer=by_customer, customers=customers)
     rng = generator(seed, "weeks")
     age = rng.integers(0, 7 * WEEKS, w.arm.size)
     age[:2] = 0, 7 * WEEKS - 1
@@ -130,6 +135,10 @@ CASES: tuple[tuple[Check, str, str, Callable[[int], Evidence]], ...] = (
     (LateCosts(), "weeks differ by 15 %", NOTHING, partial(with_weeks, weekly=0.15)),
     (LateCosts(), "sessions assigned, 8 weeks", "last 7 days lose 30 % of their cost",
      partial(with_weeks, lost=0.3)),
+    (LateCosts(), "sessions assigned, 8,000 customers", NOTHING,
+     partial(with_weeks, customers=8_000)),
+    (LateCosts(), "sessions assigned, 8,000 customers", "last 7 days lose 30 % of their cost",
+     partial(with_weeks, lost=0.3, customers=8_000)),
     (NuisanceCalibration(), "right models", NOTHING, with_models),
     (NuisanceCalibration(), "right models, 300 customers", NOTHING,
      partial(with_models, customers=300)),

@@ -14,6 +14,7 @@ from scipy import special
 from whatif.base.arrays import Floats, Ints
 from whatif.checks.conclude import amount, conclude, percent
 from whatif.checks.evidence import Evidence
+from whatif.checks.period_words import dates, day_number
 from whatif.checks.result import CheckResult, Cost, Detail, Status
 from whatif.contract.clock import Moments, read_moments
 from whatif.contract.spec import StudySpec
@@ -194,9 +195,9 @@ class LateCosts:
         worst = int(np.argmin(adjusted))
         shown = falls[worst] if adjusted[worst] < LEVEL else _least_seen(falls)
         blind = max(_blindness(fall) for fall in falls if fall.pooled)
-        first = weeks.last - dt.timedelta(days=6)
+        last = day_number(weeks.last)
         finding = (
-            f"In the youngest week ({first} to {weeks.last}) {shown.words} was "
+            f"In the youngest week ({dates(last - 6, last)}) {shown.words} was "
             f"{amount(shown.youngest)}, in the {weeks.before} weeks before {amount(shown.before)}"
         )
         if adjusted[worst] < LEVEL:

@@ -23,7 +23,7 @@ from whatif.report.format import (
 )
 from whatif.report.measure import Measure, measures, phrase
 from whatif.report.view_appendix import Appendix, appendix
-from whatif.report.view_checks import CheckRow, check_rows, idle_checks, worst_tone
+from whatif.report.view_checks import CheckRow, check_rows, held_checks, idle_checks, worst_tone
 from whatif.report.view_looked import LookedView, looked_view
 from whatif.report.view_metrics import MetricTable, lead_row, metric_tables, who
 from whatif.report.view_segments import SegmentGroup, segment_groups
@@ -94,6 +94,7 @@ class Page:
     looked: LookedView | None
     checks_sentence: str
     checks: tuple[CheckRow, ...]
+    held: tuple[CheckRow, ...]
     idle: tuple[CheckRow, ...]
     notices: tuple[Notice, ...]
     appendix: Appendix
@@ -118,6 +119,7 @@ def page(report: Report) -> Page:
         looked=looked_view(report, by_name),
         checks_sentence=checks_sentence(report.checks),
         checks=check_rows(report.checks),
+        held=held_checks(report.checks),
         idle=idle_checks(report.checks),
         notices=report.notices,
         appendix=appendix(report, by_name),

@@ -17,7 +17,7 @@ from whatif.verdict.page_wording import status_words
 CURVE_WIDTH = 320
 CURVE_HEIGHT = 120
 _DRAWN = "specification_curve"
-_ORDER = (Status.BROKE, Status.DID_NOT_RUN, Status.HELD)
+_DOUBTS = (Status.BROKE, Status.DID_NOT_RUN)
 _TONE = {
     Status.HELD: "good",
     Status.BROKE: "bad",
@@ -62,10 +62,16 @@ class CheckDetails:
 
 
 def check_rows(checks: Sequence[CheckResult]) -> tuple[CheckRow, ...]:
-    """Return the checks that apply: broken ones first, integrity first among equals."""
-    applied = [check for check in checks if check.status in _ORDER]
-    ranked = sorted(applied, key=lambda c: (_ORDER.index(c.status), not c.integrity))
+    """Return the checks that broke or could not run, integrity first among equals."""
+    doubts = [check for check in checks if check.status in _DOUBTS]
+    ranked = sorted(doubts, key=lambda c: (_DOUBTS.index(c.status), not c.integrity))
     return tuple(_row(check) for check in ranked)
+
+
+def held_checks(checks: Sequence[CheckResult]) -> tuple[CheckRow, ...]:
+    """Return the checks that held, integrity first."""
+    held = [check for check in checks if check.status is Status.HELD]
+    return tuple(_row(check) for check in sorted(held, key=lambda c: not c.integrity))
 
 
 def idle_checks(checks: Sequence[CheckResult]) -> tuple[CheckRow, ...]:
@@ -75,7 +81,9 @@ def idle_checks(checks: Sequence[CheckResult]) -> tuple[CheckRow, ...]:
 
 def worst_tone(checks: Sequence[CheckResult]) -> str:
     """Return the tone of the worst status that any check has."""
-    return next((_TONE[s] for s in _ORDER if any(c.status is s for c in checks)), "none")
+    return next(
+        (_TONE[s] for s in (*_DOUBTS, Status.HELD) if any(c.status is s for c in checks)), "none"
+    )
 
 
 def check_details(report: Report, measures: dict[str, Measure]) -> tuple[CheckDetails, ...]:
