@@ -24,6 +24,7 @@ PARTS = {
         ("assignment", "Assignment", 1_000),
         ("periods", "Effects over time", 1_000),
         ("rows", "Rows that should not count, and honest models", 1_000),
+        ("choices", "Overlap and other choices", 200),
         ("hidden", "Hidden confounding", 400),
         ("graph", "Graph and negative controls", 200),
         ("refits", "Checks that train models again", 200),
