@@ -121,6 +121,17 @@ def test_a_small_study_cannot_tell_and_says_so() -> None:
     assert result.statistic is None
 
 
+def test_one_learner_in_past_data_leaves_no_choice() -> None:
+    w = world(9, confounding=0.5)
+    result = SpecificationCurve().run(evidence_of(w, kind="observational", learners=["glm"]))
+    assert result.status is Status.NOT_APPLICABLE
+
+
+def test_a_gap_that_is_seen_breaks_it_however_blind_the_comparison_was() -> None:
+    evidence = replace(evidence_of(world(6)), rescore=shifted(5.0))
+    assert SpecificationCurve().run(evidence).status is Status.BROKE
+
+
 def test_without_covariates_there_is_nothing_to_choose() -> None:
     evidence = evidence_of(world(8))
     bare = Features(

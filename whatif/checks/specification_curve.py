@@ -10,13 +10,12 @@ from scipy import special
 from whatif.base.arrays import Bools, Floats
 from whatif.checks.conclude import amount, conclude
 from whatif.checks.evidence import Evidence
-from whatif.checks.refitting import subsample
+from whatif.checks.refitting import Subsample, subsample
 from whatif.checks.result import CheckResult, Cost, Detail, Status
 from whatif.checks.specifications import Specification, gap_errors, specifications
 from whatif.design.record import Design
 
 LEVEL = 0.01
-HALF = 0.5
 
 
 class SpecificationCurve:
@@ -24,9 +23,9 @@ class SpecificationCurve:
 
     Doubly robust estimates on the study's own population are tested against the study's choice;
     the others are drawn beside them and are not tested, because they answer another question or
-    have no valid error. A choice breaks the check when it moves the estimate by more than half
-    its standard error and by more than luck allows: the clustered error of the difference on the
-    same rows, Holm at .01 over choices and arms. The statistic is the smallest adjusted p-value.
+    have no valid error. A choice breaks the check when it moves the estimate by more than its
+    standard error and by more than luck allows: the clustered error of the difference on the same
+    rows, Holm at .01 over choices and arms. The statistic is the smallest adjusted p-value.
 
     References
     ----------
@@ -52,37 +51,41 @@ class SpecificationCurve:
         sample = subsample(evidence)
         if sample.unfit:
             return conclude(self, Status.DID_NOT_RUN, f"Not run: {sample.unfit}.")
-        found = specifications(evidence, sample)
-        own = found[0]
-        rivals = [one for one in found[1:] if one.comparable]
+        return self._compared(specifications(evidence, sample), sample, level=evidence.spec.level)
+
+    def _compared(
+        self, found: tuple[Specification, ...], sample: Subsample, *, level: float
+    ) -> CheckResult:
+        own, rivals = found[0], [one for one in found[1:] if one.comparable]
+        if not rivals:
+            return conclude(self, Status.NOT_APPLICABLE, "The study names no other learner to try.")
+        spread = np.ptp([one.estimate for one in found], axis=0)
+        a = int(np.argmax(spread))
+        details = tuple(_detail(one, a, sample.design, level=level) for one in found)
         error = np.array([gap_errors(one, own, sample.cluster) for one in rivals])
-        visible = _visible(error)
-        tested = visible <= special.ndtri((1 + evidence.spec.level) / 2) * own.std_error
-        worst = int(np.argmax([np.ptp([one.estimate[a] for one in found])
-                               for a in range(own.estimate.size)]))  # fmt: skip
-        arm = sample.design.arms[worst + 1]
-        details = tuple(
-            _detail(one, worst, sample.design, level=evidence.spec.level) for one in found
-        )
-        if not rivals or not tested.any():
-            reason = "Too little data: no other choice could have been told apart from the study's."
-            return conclude(self, Status.DID_NOT_RUN, reason, details=details)
         gaps = np.array([one.estimate - own.estimate for one in rivals])
-        p_value, at = _smallest(gaps, error, tested & (np.abs(gaps) > HALF * own.std_error))
-        broke = p_value < LEVEL
-        words = (
-            f"{rivals[at[0]].name.capitalize()} moves the estimate for "
-            f"{sample.design.arms[at[1] + 1]} by {amount(float(gaps[at]))}"
-            if broke
-            else f"No other choice moves it by more than luck; a gap of "
-            f"{amount(float(visible[tested].max()))} could have been seen"
-        )
-        low, high = (pick(one.estimate[worst] for one in found) for pick in (min, max))
+        p_value, at = _smallest(gaps, error, np.abs(gaps) > own.std_error)
+        visible = _visible(error)
+        tested = visible <= special.ndtri((1 + level) / 2) * own.std_error
+        if p_value < LEVEL:
+            words = (
+                f"{rivals[at[0]].name.capitalize()} moves the estimate for "
+                f"{sample.design.arms[at[1] + 1]} by {amount(float(gaps[at]))}"
+            )
+        elif tested.any():
+            words = (
+                "No other choice moves it by more than luck and its own error allow; a gap of "
+                f"{amount(float(visible[tested].max()))} could have been seen"
+            )
+        else:
+            words = "Too little data: no other choice could have been told apart from the study's."
+            return conclude(self, Status.DID_NOT_RUN, words, details=details)
+        low, high = (pick(one.estimate[a] for one in found) for pick in (min, max))
         return conclude(
             self,
-            Status.BROKE if broke else Status.HELD,
-            f"{len(found)} ways of estimating the effect of {arm} on {sample.size} lie between "
-            f"{amount(float(low))} and {amount(float(high))}. {words}.",
+            Status.BROKE if p_value < LEVEL else Status.HELD,
+            f"{len(found)} ways of estimating the effect of {sample.design.arms[a + 1]} on "
+            f"{sample.size} lie between {amount(float(low))} and {amount(float(high))}. {words}.",
             statistic=p_value,
             threshold=LEVEL,
             details=details,

@@ -79,6 +79,11 @@ def specifications(evidence: Evidence, sample: Subsample) -> tuple[Specification
         The run.
     sample : Subsample
         Rows to fit.
+
+    Raises
+    ------
+    OverlapError
+        If nobody is left under the study's own choice.
     """
     design = sample.design
     learners = evidence.spec.learners
@@ -87,7 +92,11 @@ def specifications(evidence: Evidence, sample: Subsample) -> tuple[Specification
         choices += [((name,), OWN, design) for name in learners]
     randomised = design.kind == "experiment"
     choices += [((GLM,), words, smaller) for words, smaller in _smaller(design, nothing=randomised)]
-    fits = [partial(_fit, evidence, one, chosen) for chosen, _, one in choices]
+    others = (partial(_fit, evidence, one, chosen) for chosen, _, one in choices[1:])
+    fits: list[Callable[[], Scores | None]] = [
+        partial(evidence.rescore, design, learners),
+        *others,
+    ]
     found: list[Specification] = []
     for (chosen, words, one), scores in zip(choices, side_by_side(fits), strict=True):
         if scores is None:
