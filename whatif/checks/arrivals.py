@@ -108,10 +108,7 @@ def exposure_moments(evidence: Evidence, row: Ints) -> Floats | None:
     )
     if moments is None:
         return None
-    stamps = moments.stamps
-    if stamps.dt.tz is not None:
-        stamps = stamps.dt.tz_convert(moments.zone).dt.tz_localize(None)
-    return np.asarray(stamps.to_numpy().astype("datetime64[us]").astype(np.int64) / _DAY)
+    return np.asarray(moments.local().to_numpy().astype("datetime64[us]").astype(np.int64) / _DAY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -82,17 +82,8 @@ def candidates(sample: Subsample) -> tuple[int, ...]:
 
 
 def _without(design: Design, column: int) -> Design:
-    features = design.features
-    kept = np.arange(len(features.names)) != column
-    return replace(
-        design,
-        features=replace(
-            features,
-            names=tuple(name for name, keep in zip(features.names, kept, strict=True) if keep),
-            values=features.values[:, kept],
-            categorical=features.categorical[kept],
-        ),
-    )
+    kept = np.arange(len(design.features.names)) != column
+    return replace(design, features=design.features.only(kept))
 
 
 def _parts(evidence: Evidence, design: Design) -> list[tuple[Elements, float]]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 from scipy import special
 
 from whatif.base.arrays import Floats, Ints
@@ -234,10 +233,7 @@ def _rates(design: Design, spec: StudySpec) -> Iterator[Rate]:
 def _weeks(design: Design, moments: Moments) -> Weeks:
     everyone = np.ones(design.n, dtype=bool)
     last = moments.last_day(everyone)
-    end = pd.Timestamp(last) + pd.Timedelta(days=1)
-    if moments.stamps.dt.tz is not None:
-        end = end.tz_localize(moments.zone)
-    week = (end - moments.stamps).dt.days.to_numpy(dtype=np.int64) // 7
+    week = (moments.end_of(last) - moments.stamps).dt.days.to_numpy(dtype=np.int64) // 7
     full = ((last - moments.first_day(everyone)).days + 1) // 7
     before = min(full - 1, MOST_WEEKS)
     arms = len(design.arms)

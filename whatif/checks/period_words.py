@@ -19,10 +19,7 @@ _MONTHS = (
 
 def local_days(moments: Moments) -> Ints:
     """Return the day of each row in the study's zone, counted from 1970-01-01."""
-    stamps = moments.stamps
-    if stamps.dt.tz is not None:
-        stamps = stamps.dt.tz_convert(moments.zone).dt.tz_localize(None)
-    return stamps.to_numpy().astype("datetime64[D]").astype(np.int64)
+    return moments.local().to_numpy().astype("datetime64[D]").astype(np.int64)
 
 
 def day_number(day: dt.date) -> int:

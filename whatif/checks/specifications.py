@@ -13,7 +13,7 @@ from whatif.base.errors import OverlapError
 from whatif.checks.analysed import rows_of
 from whatif.checks.evidence import Evidence
 from whatif.checks.refitting import Subsample, clustered_variance
-from whatif.design.record import Design, Features
+from whatif.design.record import Design
 from whatif.scores.executor import side_by_side
 from whatif.scores.record import Scores
 from whatif.scores.surfaces import outcome_means
@@ -129,19 +129,14 @@ def _fit(evidence: Evidence, design: Design, learners: tuple[str, ...]) -> Score
 def _smaller(design: Design, *, nothing: bool) -> Iterator[tuple[str, Design]]:
     features = design.features
     if nothing:
-        yield NONE, replace(design, features=_only(features, np.zeros(len(features.names), bool)))
+        yield (
+            NONE,
+            replace(design, features=features.only(np.zeros(len(features.names), dtype=bool))),
+        )
     if len(features.names) > 1:
         for j, name in enumerate(features.names[:MOST_LEFT_OUT]):
             rest = np.arange(len(features.names)) != j
-            yield f"without {name}", replace(design, features=_only(features, rest))
-
-
-def _only(features: Features, kept: Bools) -> Features:
-    return Features(
-        names=tuple(name for name, keep in zip(features.names, kept, strict=True) if keep),
-        values=features.values[:, kept],
-        categorical=features.categorical[kept],
-    )
+            yield f"without {name}", replace(design, features=features.only(rest))
 
 
 def _of_scores(

@@ -44,10 +44,19 @@ class Moments:
 
     def until(self, day: dt.date) -> Bools:
         """Return the rows no later than the end of `day`."""
+        return np.asarray(self.stamps < self.end_of(day), dtype=bool)
+
+    def end_of(self, day: dt.date) -> pd.Timestamp:
+        """Return the moment at which `day` is over, with a zone where the moments have one."""
         end = pd.Timestamp(day) + pd.Timedelta(days=1)
-        if self.stamps.dt.tz is not None:
-            end = end.tz_localize(self.zone)
-        return np.asarray(self.stamps < end, dtype=bool)
+        return end if self.stamps.dt.tz is None else end.tz_localize(self.zone)
+
+    def local(self) -> pd.Series[Any]:
+        """Return what clocks in the study's zone showed at each moment, without a zone."""
+        if self.stamps.dt.tz is None:
+            return self.stamps
+        naive: pd.Series[Any] = self.stamps.dt.tz_convert(self.zone).dt.tz_localize(None)
+        return naive
 
     def _day(self, moment: pd.Timestamp) -> dt.date:
         local = moment if moment.tzinfo is None else moment.tz_convert(self.zone)

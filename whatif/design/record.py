@@ -35,6 +35,15 @@ class Features:
         """Return the features of `rows`."""
         return replace(self, values=self.values[rows])
 
+    def only(self, kept: Bools) -> Self:
+        """Return the features of the columns in `kept`, shape (p,)."""
+        return replace(
+            self,
+            names=tuple(name for name, keep in zip(self.names, kept, strict=True) if keep),
+            values=self.values[:, kept],
+            categorical=self.categorical[kept],
+        )
+
     def with_column(self, name: str, values: Floats) -> Self:
         """Return the features with one more numeric column, shape (n,)."""
         wider = np.column_stack([self.values, values.astype(np.float32)])

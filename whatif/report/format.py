@@ -124,6 +124,17 @@ def plain(value: float | None) -> str:
     return f"{MINUS}{text}" if value < 0 and text != "0" else text
 
 
+def interval_words(level: float) -> str:
+    """Return what the intervals of the appendix are called.
+
+    Examples
+    --------
+    >>> interval_words(0.95).replace("\u00a0", " ")
+    '95 % confidence interval'
+    """
+    return f"{level_percent(level)} confidence interval"
+
+
 def plain_range(low: float | None, high: float | None) -> str:
     """Return ``low to high`` for the appendix; a dash when nothing bounds it."""
     if low is None and high is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from whatif.checks.result import CheckResult, Detail, Status
 from whatif.report.document import Report
-from whatif.report.format import level_percent, plain, plural, singular_unit, title
+from whatif.report.format import interval_words, plain, plural, singular_unit, title
 from whatif.report.format import plain_range as spread
 from whatif.report.measure import Measure
 from whatif.report.text_table import TextTable
@@ -128,7 +128,7 @@ def _table(
     several = ("Metric",) if len(about) > 1 else ()
     return TextTable(
         caption=caption,
-        heads=("Of", *several, units, "Difference", _interval(report)),
+        heads=("Of", *several, units, "Difference", interval_words(report.effects.level)),
         rows=tuple(
             (
                 line.name,
@@ -140,10 +140,6 @@ def _table(
             for line, name in zip(lines, names, strict=True)
         ),
     )
-
-
-def _interval(report: Report) -> str:
-    return f"{level_percent(report.effects.level)} confidence interval"
 
 
 def _subject(line: Detail, measures: dict[str, Measure], arms: tuple[str, ...]) -> str:

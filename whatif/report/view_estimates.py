@@ -10,7 +10,7 @@ from whatif.effects.bounds.row import BoundsRow
 from whatif.effects.populations import PopulationRow
 from whatif.effects.rows import EffectRow, HeterogeneityRow, RestRow
 from whatif.report.document import Report
-from whatif.report.format import DASH, TIMES, human, level_percent, p_value, percent, plain
+from whatif.report.format import DASH, TIMES, human, interval_words, p_value, percent, plain
 from whatif.report.format import plain_range as spread
 from whatif.report.measure import Measure
 from whatif.report.text_table import Cells, TextTable
@@ -65,12 +65,8 @@ def _leading(report: Report) -> set[str]:
     return {metric_name(one) for one in (report.spec.primary, *report.spec.guardrails)}
 
 
-def _confidence(report: Report) -> str:
-    return f"{level_percent(report.effects.level)} confidence interval"
-
-
 def _estimators(report: Report, measures: dict[str, Measure]) -> TextTable:
-    numbers = ("Control mean", "Difference", "Standard error", _confidence(report))
+    numbers = ("Control mean", "Difference", "Standard error", interval_words(report.effects.level))
     looks = ("Range at all looks",) if report.looks_again else ()
     alone = not report.opinions
     return TextTable(
@@ -169,7 +165,14 @@ def _repetitions(report: Report, measures: dict[str, Measure]) -> TextTable:
 def _bounds(report: Report, measures: dict[str, Measure]) -> TextTable:
     return TextTable(
         caption="Bounds on cost",
-        heads=("Metric", "Bounds", _confidence(report), "Units in it", "Trimmed", "Settled cells"),
+        heads=(
+            "Metric",
+            "Bounds",
+            interval_words(report.effects.level),
+            "Units in it",
+            "Trimmed",
+            "Settled cells",
+        ),
         rows=tuple(_bounds_row(report, measures, row) for row in report.bounds if not row.segment),
     )
 
