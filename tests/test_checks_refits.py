@@ -239,6 +239,19 @@ def test_subset_scatter_is_what_the_clustered_variance_says() -> None:
     assert np.mean(ratios) == pytest.approx(1.0, abs=0.25)  # sd of the mean .09
 
 
+def test_subsets_of_few_clusters_with_fitted_chances_are_not_judged() -> None:
+    few, enough = (
+        evidence_of(world(3, customers=c, confounding=0.5), kind="observational")
+        for c in (200, 400)
+    )
+    found = SubsetStability().run(few)
+    assert found.status is Status.DID_NOT_RUN
+    assert "250 needed where chances are estimated" in found.finding
+    assert SubsetStability().run(enough).status is Status.HELD
+    assigned = evidence_of(world(3, customers=200))
+    assert SubsetStability().run(assigned).status is Status.HELD
+
+
 def test_subsets_are_whole_clusters() -> None:
     sample = subsample(evidence_of(world(13, customers=100)))
     part = sample.of_clusters(np.array([3, 5]))

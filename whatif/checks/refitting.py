@@ -46,17 +46,20 @@ class Subsample:
         return all(np.ptp(y[arm == a]) > 0 for a in np.unique(arm))
 
     @property
+    def fewest_clusters(self) -> int:
+        """Clusters with rows in the arm that has the fewest."""
+        arms = range(len(self.design.arms))
+        return min(int(np.unique(self.cluster[self.design.arm == a]).size) for a in arms)
+
+    @property
     def unfit(self) -> str | None:
         """Why models cannot be trained again here; None when they can."""
-        fewest = min(self._clusters_in(a) for a in range(len(self.design.arms)))
+        fewest = self.fewest_clusters
         if fewest < FEWEST_CLUSTERS:
             return f"too little data: {fewest} clusters in an arm, {FEWEST_CLUSTERS} needed"
         if not self.varies:
             return f"{self.design.outcomes[0]} does not vary within an arm of the subsample"
         return None
-
-    def _clusters_in(self, arm: int) -> int:
-        return int(np.unique(self.cluster[self.design.arm == arm]).size)
 
     @property
     def size(self) -> str:

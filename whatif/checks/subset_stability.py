@@ -16,10 +16,12 @@ from whatif.checks.evidence import Evidence
 from whatif.checks.refitting import Subsample, clustered_variance, held, subsample
 from whatif.checks.result import CheckResult, Cost, Status
 from whatif.engines import dowhy_refute
+from whatif.scores.fit import estimates_propensity
 
 LEVEL = 0.01
 DRAWS = 20
 SHARE = 0.8
+FEWEST_WITH_ESTIMATED_CHANCES = 250  # below, the χ² of estimates with fitted weights is off
 TOLERATED = 1.25  # scatter may be a quarter larger: refits use the simpler models
 
 
@@ -51,8 +53,10 @@ class SubsetStability:
 
     The expected scatter √(V_sub − V_full) uses the clustered variance of the stored scores. A
     quarter more is tolerated, because the refits use simpler models, trained on fewer rows, than
-    the scores. Refits keep the penalties chosen on the whole subsample. The statistic is the
-    p-value of a χ² test over 20 subsets.
+    the scores. Refits keep the penalties chosen on the whole subsample. Where the chances are
+    estimated, an arm needs 250 clusters: with fewer, a fitted chance near zero in one subset
+    makes sound studies alarm at twice the level. The statistic is the p-value of a χ² test over
+    20 subsets.
     """
 
     code: ClassVar[str] = "WI-SUB-01"
@@ -73,6 +77,14 @@ class SubsetStability:
         sample = subsample(evidence)
         if sample.unfit:
             return conclude(self, Status.DID_NOT_RUN, f"Not run: {sample.unfit}.")
+        fewest = sample.fewest_clusters
+        if estimates_propensity(sample.design) and fewest < FEWEST_WITH_ESTIMATED_CHANCES:
+            return conclude(
+                self,
+                Status.DID_NOT_RUN,
+                f"Not run: too little data: {fewest} clusters in an arm, "
+                f"{FEWEST_WITH_ESTIMATED_CHANCES} needed where chances are estimated.",
+            )
         expected = expected_scatter(evidence, sample)
         if not (expected > 0).all():
             return conclude(self, Status.DID_NOT_RUN, "The scores of an arm do not vary.")
