@@ -1,6 +1,7 @@
 """How often the checks that train again alarm: about 900 sessions of 175 customers, real pipeline.
 
-Past data have 1,750 sessions of 350 customers: the fewest that subset stability judges. Correlation within customers is .3 or more, costs are heavy-tailed, tuning is held as in a run.
+Past data have 1,750 sessions of 350 customers, about the fewest that subset stability judges.
+Correlation within customers is .3 or more, costs are heavy-tailed, tuning is held as in a run.
 """
 
 from __future__ import annotations

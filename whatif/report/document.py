@@ -80,6 +80,9 @@ class Report:
         As-of date; None without a time column.
     calibration : Calibration or None
         How the pipeline did on this study's own rows; None when it was not tried.
+    scenario : str or None
+        Text of ``scenario.json`` for the page's sliders; None when the verdict is withheld or
+        there is nothing to ask.
 
     Raises
     ------
@@ -112,6 +115,7 @@ class Report:
     next_due: str | None = None
     made_at: dt.date | None = None
     calibration: Calibration | None = None
+    scenario: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a document that would pair a number with another number's word."""
