@@ -14,7 +14,7 @@ export PYTHON
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help env demo test lint format types imports notebooks browser bench coverage checks truth lock clean
+.PHONY: help env demo test lint format types imports notebooks browser bench coverage checks truth scripts lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -59,6 +59,9 @@ checks: env  ## false alarms and power of every check (an hour or more; ONLY=par
 
 truth: env  ## compute the true effects of the simulator again (many minutes)
 	@$(BIN)/python -m whatif.simulate.truth
+
+scripts: env  ## minify the scripts of a page again
+	@$(BIN)/python -m tests.minified
 
 lock:  ## resolve requirements.lock again (needs uv; UPGRADE=--upgrade takes newer versions)
 	@command -v uv >/dev/null || { echo 'make lock needs uv; install it, e.g. `pipx install uv`.' >&2; exit 1; }

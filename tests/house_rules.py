@@ -162,6 +162,17 @@ def imported(tree: ast.Module) -> set[str]:
     return names - sys.stdlib_module_names - {"whatif", "tests"}
 
 
+def caught(tree: ast.Module) -> set[str]:
+    """Return the libraries a module imports where it catches an ImportError."""
+    tries = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Try)
+        and any(getattr(one.type, "id", "") == "ImportError" for one in node.handlers)
+    ]
+    return {name for node in tries for name in imported(ast.Module(node.body, []))}
+
+
 def _plain(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
@@ -172,14 +183,20 @@ def requirements(lines: list[str]) -> set[str]:
 
 
 def imports_are_declared(repo: Path) -> list[str]:
-    """What the package imports stands in its dependencies, not only in those of another."""
-    declared = requirements(pyproject(repo)["project"]["dependencies"])
+    """What the package imports stands in its dependencies, not only in those of another.
+
+    A library of the notebook extra may be imported where its absence is caught.
+    """
+    project = pyproject(repo)["project"]
+    declared = requirements(project["dependencies"])
+    extra = requirements(project.get("optional-dependencies", {}).get("jupyter", []))
     owners = packages_distributions()
     return [
         f"{name}: imports {library}, which pyproject.toml does not declare"
         for name, _, tree in modules(repo)
         for library in sorted(imported(tree))
-        if not declared & {_plain(owner) for owner in owners.get(library, [library])}
+        if not (declared | (extra if library in caught(tree) else set()))
+        & {_plain(owner) for owner in owners.get(library, [library])}
     ]
 
 

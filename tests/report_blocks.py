@@ -13,6 +13,7 @@ from tests.report_cases import (
     effect,
     observational_report,
 )
+from tests.scenario_cases import scenario_text
 from whatif.effects.bounds.row import BoundsRow
 from whatif.effects.populations import PopulationRow
 from whatif.effects.repetitions import RepetitionSpread
@@ -211,6 +212,7 @@ def treated_report() -> Report:
         effects=replace(base.effects, effects=rows),
         opinions=(),
         money=checkout_report().money,
+        scenario=scenario_text("urbanicity", arms=3, outcomes=3, target="att"),
         bounds=(
             bounds(
                 bounds=(None, None),

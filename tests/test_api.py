@@ -74,7 +74,8 @@ def test_undeclared_cuts_and_outcomes_are_refused_with_a_hint(answer: wi.Answer)
 
 
 def test_scenarios_are_views_of_the_scores(answer: wi.Answer) -> None:
-    everyone = answer.scenario(give="expanded").to_frame()
+    asked = answer.scenario(give="expanded").to_frame()
+    everyone = asked[asked["per"] == "unit"]
     overall = answer.effects().to_frame()
     pd.testing.assert_series_equal(everyone["estimate"], overall["estimate"], rtol=1e-9)
     part = answer.scenario(give="expanded", where="device == 'mobile' and cart_value > 40")
@@ -106,7 +107,7 @@ def test_a_stored_run_opens_and_answers_like_the_fresh_one(
     pd.testing.assert_frame_equal(stored.effects().to_frame(), fresh.effects().to_frame())
     assert stored.verdict == fresh.verdict
     assert [c.finding for c in stored.checks] == [c.finding for c in fresh.checks]
-    question = {"give": "expanded", "where": "device == 'mobile'"}
+    question: dict[str, Any] = {"give": "expanded", "where": "device == 'mobile'"}
     pd.testing.assert_frame_equal(
         stored.scenario(**question).to_frame(), fresh.scenario(**question).to_frame()
     )

@@ -27,12 +27,10 @@ from whatif.checks.placebo_treatment import (
     inside_the_range,
 )
 from whatif.checks.random_common_cause import RandomCommonCause, moved_beyond_seed_error
-from whatif.checks.refitting import MOST_ROWS, clustered_variance, subsample
+from whatif.checks.refitting import clustered_variance, subsample
 from whatif.checks.result import Status
 from whatif.checks.subset_stability import (
-    TOLERATED,
     SubsetStability,
-    expected_scatter,
     scatter_p_value,
 )
 from whatif.design.record import Design
@@ -52,10 +50,6 @@ def refit_weighted(design: Design) -> Floats:
         for a in range(len(design.arms))
     ]
     return np.asarray(np.array(means[1:]) - means[0])
-
-
-def refit_on_a_tenth(design: Design) -> Floats:
-    return refit_means(design.take(np.arange(0, design.n, 10)))
 
 
 def refit_shrunk_by_columns(design: Design) -> Floats:
@@ -223,53 +217,6 @@ def test_random_common_cause_gives_one_value_per_cluster() -> None:
     assert np.unique(noise).size == 200
 
 
-def test_subsets_find_a_pipeline_that_hangs_on_a_tenth_of_the_rows() -> None:
-    evidence = evidence_of(world(12, customers=600), refit=refit_on_a_tenth)
-    result = SubsetStability().run(evidence)
-    assert result.status is Status.BROKE
-
-
-def test_subset_scatter_is_what_the_clustered_variance_says() -> None:
-    ratios = []
-    for seed in range(12):
-        w = world(seed, customers=400, by_customer=True)
-        result = SubsetStability().run(evidence_of(w, assigned="customer"))
-        assert result.statistic is not None
-        ratios.append(TOLERATED**2 * stats.chi2.isf(result.statistic, 20) / 20)
-    assert np.mean(ratios) == pytest.approx(1.0, abs=0.25)  # sd of the mean .09
-
-
-def test_subsets_of_few_clusters_with_fitted_chances_are_not_judged() -> None:
-    few, enough = (
-        evidence_of(world(3, customers=c, confounding=0.5), kind="observational")
-        for c in (200, 400)
-    )
-    found = SubsetStability().run(few)
-    assert found.status is Status.DID_NOT_RUN
-    assert "250 needed where chances are estimated" in found.finding
-    assert SubsetStability().run(enough).status is Status.HELD
-    assigned = evidence_of(world(3, customers=200))
-    assert SubsetStability().run(assigned).status is Status.HELD
-
-
-def test_subsets_are_whole_clusters() -> None:
-    sample = subsample(evidence_of(world(13, customers=100)))
-    part = sample.of_clusters(np.array([3, 5]))
-    assert set(part.cluster) == {3, 5}
-    assert part.n == np.isin(sample.cluster, [3, 5]).sum()
-
-
-def test_the_subsample_keeps_whole_clusters_and_the_rows_of_the_scores() -> None:
-    evidence = evidence_of(world(14, customers=6000))
-    assert evidence.design.n > MOST_ROWS
-    sample = subsample(evidence)
-    assert MOST_ROWS - 100 < sample.design.n <= MOST_ROWS
-    kept = np.isin(evidence.design.cluster, np.unique(sample.design.cluster))
-    assert kept.sum() == sample.design.n
-    assert (evidence.scores.y[sample.scored] == sample.design.y).all()
-    assert sample.size.startswith(f"{sample.design.n:,} rows of")
-
-
 def test_a_trimmed_population_is_followed() -> None:
     evidence = evidence_of(world(15, customers=300), unit="session")
     kept = np.flatnonzero(evidence.design.features.values[:, 0] > 0)
@@ -287,14 +234,6 @@ def test_a_trimmed_population_is_followed() -> None:
     sample = subsample(replace(evidence, scores=trimmed))
     assert (sample.design.features.values[:, 0] > 0).all()
     assert sample.design.n == kept.size
-
-
-def test_expected_scatter_is_the_jackknife_of_the_mean() -> None:
-    evidence = evidence_of(world(16, customers=500))
-    sample = subsample(evidence)
-    gain = evidence.scores.gamma[:, 1, 0] - evidence.scores.gamma[:, 0, 0]
-    full = clustered_variance(gain, evidence.design.cluster)
-    assert expected_scatter(evidence, sample)[0] == pytest.approx(np.sqrt(full * (500 / 400 - 1)))
 
 
 def test_statistics_of_several_arms_share_the_level() -> None:

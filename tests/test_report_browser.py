@@ -81,11 +81,13 @@ def open_everything(page: Page) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
 
 
-def accessibility(page: Page) -> list[str]:
-    """Return what axe finds, best practices included."""
+def accessibility(page: Page, within: str = "html") -> list[str]:
+    """Return what axe finds within an element, best practices included."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
-    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    found: dict[str, Any] = page.evaluate(
+        "within => axe.run(within, {resultTypes: ['violations']})", within
+    )
     return [
         f"{rule['id']}: {node['target']} {node.get('failureSummary', '')}"
         for rule in found["violations"]

@@ -77,14 +77,14 @@ def test_a_run_leaves_its_files_and_prints_one_json_object(
     folder = _run_folder(out)
     assert {p.name for p in folder.iterdir()} == {
         "answer.json", "report.html", "scores.parquet", "manifest.json", "summary.txt",
-        "entry.json", "timings.json", "SHA256SUMS",
+        "entry.json", "timings.json", "scenario.json", "SHA256SUMS",
     }  # fmt: skip
     assert json.loads((folder / "answer.json").read_text(encoding="utf-8")) == answer
     assert answer["run_id"] == folder.name
     assert answer["verdict"]["decision"] in {"roll_out", "do_not_roll_out", "discuss"}
 
 
-@pytest.mark.parametrize("name", ["answer", "manifest"])
+@pytest.mark.parametrize("name", ["answer", "manifest", "scenario"])
 def test_what_a_run_writes_keeps_its_schema(name: str, made: tuple[Path, Path, Outcome]) -> None:
     schema = json.loads((REPOSITORY / "data_schemas" / f"{name}.v1.json").read_text("utf-8"))
     written = json.loads((_run_folder(made[1]) / f"{name}.json").read_text("utf-8"))
@@ -110,7 +110,10 @@ def test_the_same_study_gives_the_same_bytes(
     assert done.code == 0, done.err
     first, second = _run_folder(out), _run_folder(tmp_path)
     assert first.name == second.name
-    for name in ("answer.json", "report.html", "scores.parquet", "manifest.json", "summary.txt"):
+    for name in (
+        "answer.json", "report.html", "scores.parquet", "manifest.json", "summary.txt",
+        "scenario.json",
+    ):  # fmt: skip
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
 
@@ -140,12 +143,20 @@ def test_asking_a_stored_run_is_ask_v1(made: tuple[Path, Path, Outcome]) -> None
     done = command(*question, "--where", "device == 'mobile'", "--json")
     assert done.code == 0, done.err
     record = json.loads(done.out)
-    assert list(record) == ["schema", "effects", "give", "n", "where", "verdict"]
+    assert {"schema", "effects", "give", "n", "where", "verdict"} <= set(record)
+    assert {"share", "mix", "profit", "monthly", "break_even", "planned"} <= set(record)
+    assert {"outcome", "versus", "estimate", "std_error", "ci"} < set(record["effects"][0])
     assert record["schema"] == "ask.v1"
     assert [e["outcome"] for e in record["effects"]] == [
         "converted", "shipping_cost", "cost_per_order",
     ]  # fmt: skip
-    assert "per unit of the whole population" in command(*question).out
+    assert "Per unit of the whole population:" in command(*question).out
+    pairs = ["--value", "converted=20", "--mix", "device:mobile=0.9", "--mix", "device:desktop=0.1"]
+    priced = json.loads(command(*question, *pairs, "--share", "0.5", "--json").out)
+    assert priced["mix"] == [["device", "mobile", 0.9], ["device", "desktop", 0.1]]
+    assert [row["outcome"] for row in priced["monthly"]][-1] == "profit"
+    assert command(*question, "--mix", "device:mobile=0.9").code == 2
+    assert "cannot become -1" in command(*question, "--value", "converted=-1").err
     assert command(*question[:3], "gone", "--out", out).code == 2
     assert command(*question, "--where", "device == 'mobile'; drop table x").code == 2
     assert command("ask", "nothing", "--give", "expanded", "--out", out).code == 2

@@ -11,7 +11,9 @@ import pytest
 from tests import builders
 from whatif.base.errors import UsageError
 from whatif.effects.table import effect_rows, metrics_of
-from whatif.scenarios.give import give_arm
+from whatif.scenarios.give import ScenarioAnswer, Whatif, give_arm
+from whatif.scenarios.ledger import ledger
+from whatif.scenarios.prices import Prices
 from whatif.scores.record import Scores
 
 SPEC = builders.spec()
@@ -28,10 +30,26 @@ def _scores() -> Scores:
     return builders.scores(gamma, cluster, columns)
 
 
+FREE = Prices(
+    per=np.zeros(2),
+    factor=np.ones(2),
+    arm_cost=0.0,
+    price=0.0,
+    order=None,
+    currency="",
+    units_per_month=None,
+)
+
+
+def given(scores: Scores, give: str, chosen: np.ndarray, where: str = "") -> ScenarioAnswer:
+    asked = Whatif(give=give, where=where, chosen=chosen[ledger(scores).order], prices=FREE)
+    return give_arm(scores, METRICS, asked, level=0.95)
+
+
 def test_giving_the_arm_to_everyone_is_the_effect() -> None:
     scores = _scores()
     everyone = np.ones(scores.n, dtype=bool)
-    answer = give_arm(scores, METRICS, give="expanded", chosen=everyone, where="", level=0.95)
+    answer = given(scores, "expanded", everyone, "")
     rows = effect_rows(scores, SPEC)[1].effects[:3]
     for made, row in zip(answer.effects, rows, strict=True):
         assert made.estimate == pytest.approx(row.estimate, rel=1e-10)
@@ -42,9 +60,7 @@ def test_giving_the_arm_to_everyone_is_the_effect() -> None:
 def test_giving_it_to_a_segment_moves_the_whole_by_its_share() -> None:
     scores = _scores()
     chosen = (scores.columns["region"] == "b").to_numpy()
-    made = give_arm(
-        scores, METRICS, give="expanded", chosen=chosen, where="region = 'b'", level=0.95
-    )
+    made = given(scores, "expanded", chosen, "region = 'b'")
     gain = np.where(chosen, scores.gamma[:, 1, 0] - scores.gamma[:, 0, 0], 0.0)
     sums = np.bincount(scores.cluster, weights=gain - gain.mean())
     clusters = np.unique(scores.cluster).size
@@ -57,7 +73,7 @@ def test_giving_it_to_a_segment_moves_the_whole_by_its_share() -> None:
 def test_giving_the_control_changes_exactly_nothing() -> None:
     scores = _scores()
     everyone = np.ones(scores.n, dtype=bool)
-    answer = give_arm(scores, METRICS, give="folded", chosen=everyone, where="", level=0.95)
+    answer = given(scores, "folded", everyone, "")
     assert {(e.estimate, e.std_error) for e in answer.effects} == {(0.0, 0.0)}
 
 
@@ -65,27 +81,27 @@ def test_an_unknown_arm_and_an_empty_choice_are_refused() -> None:
     scores = _scores()
     nobody = np.zeros(scores.n, dtype=bool)
     with pytest.raises(UsageError, match="There is no arm 'gone'"):
-        give_arm(scores, METRICS, give="gone", chosen=nobody, where="", level=0.95)
+        given(scores, "gone", nobody, "")
     with pytest.raises(UsageError, match="Nobody in the data satisfies 'region = 9'"):
-        give_arm(scores, METRICS, give="expanded", chosen=nobody, where="region = 9", level=0.95)
+        given(scores, "expanded", nobody, "region = 9")
 
 
 def test_arms_that_were_never_seen_together_are_refused() -> None:
     scores = _scores()
     only = scores.arm == 1
     with pytest.raises(UsageError, match="Nobody with 'here' got folded"):
-        give_arm(scores, METRICS, give="expanded", chosen=only, where="here", level=0.95)
+        given(scores, "expanded", only, "here")
 
 
 def test_few_clusters_give_no_interval_and_no_orders_no_ratio() -> None:
     scores = _scores()
     few = replace(scores, cluster=scores.cluster % 6)
     everyone = np.ones(few.n, dtype=bool)
-    made = give_arm(few, METRICS, give="expanded", chosen=everyone, where="", level=0.95)
+    made = given(few, "expanded", everyone, "")
     assert {e.ci for e in made.effects} == {(None, None)}
     assert made.effects[0].estimate is not None
     none = replace(scores, gamma=np.zeros_like(scores.gamma))
-    made = give_arm(none, METRICS, give="expanded", chosen=everyone, where="", level=0.95)
+    made = given(none, "expanded", everyone, "")
     assert made.effects[2].estimate is None
 
 
@@ -96,7 +112,7 @@ def test_assigned_clusters_count_like_on_the_page() -> None:
     made = builders.scores(rng.normal(size=(600, 2, 2)) + 3, cluster, columns, assigned=True)
     scores = replace(made, arm=(cluster < 12).astype(np.int64))
     everyone = np.ones(600, dtype=bool)
-    answer = give_arm(scores, METRICS, give="expanded", chosen=everyone, where="", level=0.95)
+    answer = given(scores, "expanded", everyone, "")
     rows = effect_rows(scores, builders.spec(segments=[]))[1].effects
     for found, row in zip(answer.effects, rows, strict=True):
         assert found.ci == pytest.approx(row.ci, rel=1e-9)

@@ -7,6 +7,7 @@
 """
 
 from whatif.api.answer import Answer
+from whatif.api.scenario_file import Scenario
 from whatif.api.simulated import checkout_truth, simulate_checkout
 from whatif.api.study import Study, load, study
 from whatif.api.tables import EffectTable, RecordTable
@@ -31,6 +32,7 @@ __all__ = [
     "OverlapError",
     "PublishError",
     "RecordTable",
+    "Scenario",
     "Study",
     "UsageError",
     "WhatIfError",

@@ -30,6 +30,7 @@ StudyFile = Annotated[Path, typer.Argument(help="Study file (YAML), or its folde
 Out = Annotated[Path, typer.Option("--out", help="Folder of studies and their runs.")]
 Data = Annotated[str | None, typer.Option("--data", help="Data source instead of the study's.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Last day a row may have (YYYY-MM-DD).")]
+Pairs = Annotated[list[str] | None, typer.Option(metavar="NAME=NUMBER")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 INTEGRITY = 4
@@ -76,16 +77,42 @@ def check(study: StudyFile, data: Data = None, as_of: AsOf = None, as_json: Json
 @app.command()
 def ask(
     run: Annotated[str, typer.Argument(help="Run folder, run id or study name.")],
-    give: Annotated[str, typer.Option("--give", help="The arm to give.")],
+    give: Annotated[
+        str | None, typer.Option("--give", help="The arm to give [the verdict's].")
+    ] = None,
     where: Annotated[str, typer.Option("--where", help="To whom; everyone by default.")] = "",
+    share: Annotated[float, typer.Option("--share", help="To which share of them.")] = 1.0,
+    mix: Pairs = None,
+    value: Pairs = None,
+    factor: Pairs = None,
+    arm_cost: Pairs = None,
+    price: Pairs = None,
+    units_per_month: Annotated[float | None, typer.Option(help="Units a month.")] = None,
     out: Out = Path("reports"),
     as_json: Json = False,
 ) -> None:
-    """Say what would change if these units got this arm and the rest the control."""
+    """Say what would change if a share of these units got this arm and the rest the control.
+
+    --value OUTCOME=WORTH, --factor OUTCOME=PRICE_LEVEL, --arm-cost ARM=COST and --price ARM=PRICE
+    replace the study's amounts; --mix COLUMN:LEVEL=SHARE asks about another population. Each may
+    be repeated.
+    """
     from whatif.run.job import ask_run
+    from whatif.run.what_if import Question, amounts, shares
 
     with _errors(as_json=as_json):
-        found = ask_run(run, give=give, where=where, out=out)
+        question = Question(
+            give=give,
+            where=where,
+            share=share,
+            mix=shares(mix or ()),
+            per=amounts(value or (), "--value"),
+            factor=amounts(factor or (), "--factor"),
+            arm_cost=amounts(arm_cost or (), "--arm-cost"),
+            price=amounts(price or (), "--price"),
+            units_per_month=units_per_month,
+        )
+        found = ask_run(run, question, out=out)
         _say(json.dumps(found.record, ensure_ascii=False) if as_json else found.text)
     raise typer.Exit(INTEGRITY if found.withheld else 0)
 

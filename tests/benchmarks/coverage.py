@@ -25,6 +25,30 @@ PARTS = {
         replications=4_000,
         section=lambda module, replications: str(module.section(replications)),
     ),
+    "scenarios": Part(
+        title="What-ifs",
+        module="scenarios",
+        replications=4_000,
+        section=lambda module, replications: str(module.section(replications)),
+    ),
+    "policies": Part(
+        title="Policies",
+        module="policies",
+        replications=400,
+        section=table_section,
+    ),
+    "attribution": Part(
+        title="Why a number moved",
+        module="attribution",
+        replications=4_000,
+        section=table_section,
+    ),
+    "transport": Part(
+        title="Effects in another population",
+        module="transport",
+        replications=1_000,
+        section=table_section,
+    ),
     "looks": Part(
         title="Looking every week",
         module="looks",

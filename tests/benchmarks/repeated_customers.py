@@ -126,7 +126,7 @@ def truth() -> dict[tuple[str, Segment], Known]:
     Metrics are ``converted`` and ``shipping_cost`` per session, ``cost_per_order`` and ``money``;
     segments are urbanicity, device and their cross.
     """
-    x, weight = _grid()
+    x, weight = grid()
     orders = [order_chance(x, expanded=arm) for arm in (False, True)]
     costs = [order_chance(x, expanded=arm) * cost_per_order(x, expanded=arm)
              for arm in (False, True)]  # fmt: skip
@@ -144,8 +144,8 @@ def truth() -> dict[tuple[str, Segment], Known]:
     return known
 
 
-def _grid() -> tuple[Covariates, Floats]:
-    """Every combination of discrete covariates with the nodes of the cart, and its probability."""
+def grid() -> tuple[Covariates, Floats]:
+    """Return every combination of covariates and nodes of the cart, with its probability."""
     nodes, mass = np.polynomial.hermite_e.hermegauss(_NODES)
     where, mobile, member, cart = (
         axis.ravel()

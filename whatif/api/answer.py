@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from whatif.api.comparisons import Cut, ScoredAnswer
+from whatif.api.policy import Policies
 from whatif.api.power import chances_table
+from whatif.api.surfaces import Surfaces
 from whatif.api.tables import EffectTable, RecordTable
 
 if TYPE_CHECKING:
+    from whatif.api.decomposition import DecompositionTable
+    from whatif.api.what_if import WhatIf
     from whatif.checks.result import CheckResult
     from whatif.effects.rows import HeterogeneityRow
-    from whatif.run.effect_question import Question
-    from whatif.scenarios.give import ScenarioAnswer
-    from whatif.scores.cate import Cate
     from whatif.verdict.chances import Power
     from whatif.verdict.record import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Answer(ScoredAnswer):
+class Answer(ScoredAnswer, Surfaces, Policies):
     """The answer of one run; every question to it is a view of its scores.
 
     Its fields are those of `ScoredAnswer`.
@@ -177,157 +178,99 @@ class Answer(ScoredAnswer):
         days = json.loads(self.json)["data"]["days"]
         return power_of_scores(self.scores, self.spec, days=days)
 
-    def scenario(self, *, give: str, where: str = "") -> RecordTable:
-        """Return what changes if `give` goes to the units `where`, and the control to the rest.
+    def scenario(
+        self,
+        *,
+        give: str | None = None,
+        where: str = "",
+        share: float = 1.0,
+        mix: Mapping[Any, Mapping[Any, float]] | None = None,
+        per: Mapping[str, float] | None = None,
+        factor: Mapping[str, float] | None = None,
+        arm_cost: Mapping[str, float] | None = None,
+        price: Mapping[str, float] | None = None,
+        units_per_month: float | None = None,
+    ) -> WhatIf:
+        """Return what changes if a share of the units `where` get `give`, the rest the control.
 
-        Per unit of the whole population, against the control for everyone.
+        Per unit of the whole population and per month, against the control for everyone. For a
+        stored run, a group that the study did not declare is written to ``OUT/<study>/cuts.jsonl``.
 
         Parameters
         ----------
-        give : str
-            An arm.
+        give : str, optional
+            An arm; by default the only one, or the one the verdict speaks of.
         where : str, optional
             Row expression over pre-treatment columns; everyone by default.
+        share : float, optional
+            Share of those units, in (0, 1].
+        mix : mapping, optional
+            Another population: ``{"device": {"mobile": 0.7, "desktop": 0.3}}``.
+        per, factor, arm_cost, price : mapping, optional
+            Worth of one of each outcome; price level of an amount (1.1: a tenth dearer); cost of an
+            arm per unit; what an order pays under an arm. Else as in the study.
+        units_per_month : float, optional
+            Units a month in the whole population.
 
         Raises
         ------
         UsageError
-            If the arm or a column is unknown, the expression is not one, or nobody satisfies it.
+            If a name or the expression is not known, nobody satisfies it, an amount is negative,
+            shares do not add up, or the data cannot speak of the mix.
         """
-        from whatif.run.answers import ask
+        from whatif.api.what_if import WhatIf
+        from whatif.run.what_if import Question, ask
 
-        made: ScenarioAnswer = ask(self.scores, self.spec, give=give, where=where)
-        who = where or "everyone"
-        return RecordTable(
-            title=f"Give {give} where {who}",
-            note=f"{made.n:,} of {self.scores.n:,} units get it; per unit of the whole population.",
-            records=made.effects,
-            shown=("outcome", "versus", "estimate", "std_error", "ci"),
-        )
+        made = ask(
+            self.scores,
+            self.spec,
+            Question(
+                give=give, where=where, share=share, mix=mix or {}, per=per or {},
+                factor=factor or {}, arm_cost=arm_cost or {}, price=price or {},
+                units_per_month=units_per_month,
+            ),
+            days=json.loads(self.json)["data"]["days"],
+            recommended=self.verdict.arm,
+            folder=self.folder,
+        )  # fmt: skip
+        return WhatIf.of(made, units=self.scores.n, level=self.spec.level)
 
-    def cate(self, outcome: str | None = None, *, final: str = "causal_forest") -> Cate:
-        """Return the predicted effect of every unit, from models that never saw its cluster.
+    def decomposition(self, by: Cut = None) -> DecompositionTable:
+        """Return why cost per unit differs: more orders, other options, or dearer options.
 
-        Predictions alone show nothing: `ranking` and `calibration` test them.
+        An accounting split of one identified difference, not three effects; for a study that names
+        `option`.
 
         Parameters
         ----------
-        outcome : str, optional
-            An outcome column; the primary metric by default.
-        final : str
-            How effects are learned from covariates: ``"causal_forest"``, ``"score_forest"`` or
-            ``"linear"``. Forests learn from at most 100,000 rows, drawn by cluster.
+        by : str or sequence of str, optional
+            A declared segment; everyone by default.
 
         Raises
         ------
         UsageError
-            If the outcome or surface is unknown or a ratio, or the target is not ``"ate"``.
-        EstimationError
-            If effects cannot be learned from these data.
+            If the study names no option, or the segments were not declared.
         """
-        from whatif.run import heterogeneity
+        from whatif.api.decomposition import decomposition_table
 
-        return heterogeneity.cate(self._asked(outcome, final))
+        return decomposition_table(self.scores, self.spec, by=by)
 
-    def ranking(self, outcome: str | None = None, *, final: str = "causal_forest") -> RecordTable:
-        """Test whether giving the arm first to those predicted to gain most gains more.
+    def transport(self, name: str | None = None) -> RecordTable:
+        """Return every overall effect in another population; without a name, list them.
 
-        AUTOC and Qini, each fold ranked by models from the folds before it, clustered errors, two
-        sides. Parameters and errors as in `cate`.
-        """
-        from whatif.run import heterogeneity
-
-        return RecordTable(
-            title="Does ranking by predicted effect work?",
-            note="Rank-weighted average effects on held-out folds; positive is better. "
-            "Not significant is no evidence that it works, not proof that effects are equal.",
-            records=heterogeneity.ranking(self._asked(outcome, final)),
-            shown=("arm", "measure", "estimate", "std_error", "ci", "p_value", "works"),
-        )
-
-    def ranking_curve(
-        self, outcome: str | None = None, *, final: str = "causal_forest"
-    ) -> RecordTable:
-        """Return the gain among those ranked first, by the share that gets the arm.
-
-        A picture only; `ranking` is the test. Parameters and errors as in `cate`.
-        """
-        from whatif.run import heterogeneity
-
-        return RecordTable(
-            title="Gain among those ranked first",
-            note="A picture only: predictions of all folds are pooled, which no test survives.",
-            records=heterogeneity.curve(self._asked(outcome, final)),
-            shown=("arm", "share", "gain"),
-        )
-
-    def calibration(
-        self, outcome: str | None = None, *, final: str = "causal_forest"
-    ) -> RecordTable:
-        """Test whether effects follow their predictions: slope 1 is right, 0 says nothing.
-
-        Each fold is predicted by models from the folds before it. Parameters and errors as in
-        `cate`.
-        """
-        from whatif.run import heterogeneity
-
-        return RecordTable(
-            title="Do effects follow their predictions?",
-            note="Slope of effects on held-out predictions; clustered errors.",
-            records=heterogeneity.calibration(self._asked(outcome, final)),
-            shown=("arm", "slope", "std_error", "ci", "p_value", "informative"),
-        )
-
-    def sorted_groups(
-        self, outcome: str | None = None, *, final: str = "causal_forest"
-    ) -> RecordTable:
-        """Return average effects of five groups, from predicted to gain least to most.
-
-        Medians over 21 splits of the clusters in halves, with intervals that count the choice of a
-        split. Parameters and errors as in `cate`.
-        """
-        from whatif.run import heterogeneity
-
-        return RecordTable(
-            title="Groups sorted by predicted effect",
-            note="One half learns, the other is sorted; medians over splits, wide on purpose.",
-            records=heterogeneity.sorted_groups(self._asked(outcome, final)),
-            shown=("arm", "group", "predicted", "estimate", "ci", "p_value"),
-        )
-
-    def _asked(self, outcome: str | None, final: str) -> Question:
-        from whatif.run.effect_question import question
-
-        return question(self.scores, self.spec, outcome=outcome, final=final)
-
-    def projection(self, on: str | Sequence[str], *, outcome: str | None = None) -> RecordTable:
-        """Return the best linear projection of the effect on pre-treatment columns.
-
-        Parameters
-        ----------
-        on : str or sequence of str
-            Columns kept with the run; words are compared with their most frequent level.
-        outcome : str, optional
-            An outcome column; the primary metric by default.
+        Populations stand under `transport` in the study, each with a table of its covariates. What
+        must stay equal there stands below the table.
 
         Raises
         ------
         UsageError
-            If a column was not kept, the outcome is unknown or a ratio, or the target is not
-            ``"ate"``.
+            If the study names no such population.
         EstimationError
-            If a column is constant or repeats the others.
+            If the effects could not be carried there, with the reason.
         """
-        from whatif.run import heterogeneity
+        from whatif.api.transport import transport_table
 
-        columns = (on,) if isinstance(on, str) else tuple(on)
-        return RecordTable(
-            title="Which columns does the effect move with?",
-            note="Linear projection of the effect; clustered errors. A description: columns that "
-            "move together share the credit.",
-            records=heterogeneity.projection(self.scores, self.spec, on=columns, outcome=outcome),
-            shown=("arm", "term", "estimate", "std_error", "ci", "p_value"),
-        )
+        return transport_table(self.scores, self.spec, name=name)
 
     def to_html(self, path: str | Path) -> Path:
         """Write the page to `path` and return it.

@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from whatif.api.tables import RecordTable
 
 if TYPE_CHECKING:
+    from whatif.api.attribution import AttributionTable
+    from whatif.api.scenario_file import Scenario
     from whatif.api.sensitivity import SensitivityTable
     from whatif.contract.spec import StudySpec
     from whatif.effects.compare import ContrastRow
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from whatif.effects.rows import Level, RestRow
     from whatif.publish.cut_log import CutMade
     from whatif.run.answers import Findings
+    from whatif.run.attribution import Day, Days
     from whatif.run.views import Written
     from whatif.scores.record import Scores
 
@@ -72,6 +75,43 @@ class ScoredAnswer:
             records=made,
             shown=("cut", "run_id", "first_at"),
         )
+
+    @property
+    def scenario_file(self) -> Scenario:
+        """The run's ``scenario.json``: what-ifs over its segments, as the page's sliders see them.
+
+        Raises
+        ------
+        UsageError
+            If the run has none, as with a single cluster.
+        DataError
+            If a stored run's file is damaged.
+        """
+        from whatif.api.scenario_file import Scenario
+        from whatif.run.scenario_file import scenario_of_answer
+
+        verdict = self.findings.verdict
+        return Scenario.of(
+            scenario_of_answer(self.scores, self.spec, verdict, self.json, self.folder)
+        )
+
+    def widget(self) -> Any:  # noqa: ANN401  (an anywidget.AnyWidget)
+        """Return the sliders of the published page, in the study's own words, for a notebook.
+
+        Raises
+        ------
+        UsageError
+            If anywidget is not installed, the run has no scenario file, or it was withheld.
+        DataError
+            If a stored run's scenario file is damaged.
+        """
+        from whatif.api.widget import widget
+        from whatif.report.measure import measures_of
+        from whatif.report.view_whatif import names_of
+
+        trimmed = any(one["code"] == "trimmed" for one in json.loads(self.json)["notices"])
+        names = names_of(self.spec, measures_of(self.spec, {}), trimmed=trimmed)
+        return widget(self.scenario_file.text, names)
 
     def contrast(
         self,
@@ -199,6 +239,78 @@ class ScoredAnswer:
             records=rows,
             shown=("arm", "versus", "segment", "per_unit", "ci", "per_month", "per_month_ci"),
         )
+
+    def attribution(
+        self,
+        outcome: str,
+        *,
+        split: Day | None = None,
+        before: Days | None = None,
+        after: Days | None = None,
+        since: ScoredAnswer | None = None,
+        by: Cut = None,
+        second_opinion: bool = False,
+    ) -> AttributionTable:
+        """Return why an observed mean or ratio moved between two periods.
+
+        Three parts add up to the move: `mix` (other segments came), `treatment_share` (arms were
+        given to other shares within segments) and `mechanism` (another mean within segment and
+        arm). They are accounting. Causal is only `measured_effect_of_shares`: the change of shares
+        times the study's effects.
+
+        Parameters
+        ----------
+        outcome : str
+            An outcome or a ratio of the study.
+        split : str or date, optional
+            First day of the later period, e.g. ``"2026-10-01"``.
+        before, after : (first, last) days, optional
+            The two periods, both ends included; with `split`, what to keep of its two sides.
+        since : Answer, optional
+            An earlier run of the same study, in place of days: it is the earlier period, and the
+            units of this run that are not in it are the later one.
+        by : str or sequence of str, optional
+            A declared segment; the one with most levels by default.
+        second_opinion : bool
+            Ask DoWhy too, in `others`: for an outcome whose segments and arms occur in both
+            periods, without weights.
+
+        Raises
+        ------
+        UsageError
+            If a name is not known, a period is empty or cannot be told, the runs are of different
+            studies or nothing is new, the target is not ``"ate"``, or DoWhy cannot be asked.
+        EstimationError
+            If a ratio has nothing to divide by.
+
+        Examples
+        --------
+        >>> import whatif as wi
+        >>> log = wi.simulate_checkout(4_000, seed=1)
+        >>> answer = wi.study(log, unit="session_id", cluster="customer_id", assigned="session_id",
+        ...     time="started_at",
+        ...     treatment={"column": "presentation", "control": "folded"},
+        ...     design={"kind": "experiment", "probability": {"folded": 0.5, "expanded": 0.5}},
+        ...     outcomes=[{"column": "converted"}], segments=["device"]).run(quick=True)
+        >>> moved = answer.attribution("converted", split="2026-10-01")
+        >>> [row.part for row in moved][:4]
+        ['total', 'mix', 'treatment_share', 'mechanism']
+        >>> moved.sentence.startswith("Converted rose by ")
+        True
+        """
+        from whatif.api.attribution import attribution_table
+        from whatif.run.attribution import Since, When, attribution
+
+        found, others = attribution(
+            self.scores,
+            self.spec,
+            outcome,
+            when=When(split=split, before=before, after=after),
+            since=None if since is None else Since(scores=since.scores, spec=since.spec),
+            by=by,
+            opinion=second_opinion,
+        )
+        return attribution_table(found, others, self.scores, self.spec, outcome)
 
     def sensitivity(
         self,

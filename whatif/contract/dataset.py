@@ -15,6 +15,7 @@ from whatif.base.errors import DataError, Notice, Problem
 from whatif.contract.arms import find_arms
 from whatif.contract.clock import Moments, read_moments
 from whatif.contract.intake import needed_columns, read_rows
+from whatif.contract.option_column import option_problems
 from whatif.contract.outcomes import (
     Kind,
     id_problems,
@@ -255,6 +256,9 @@ def _settled(
     if unwritten:
         raise DataError(*unwritten)
     kinds = tuple(resolve_kind(outcome, values[outcome.column]) for outcome in spec.outcomes)
+    unsplit = list(option_problems(spec, part, kinds))
+    if unsplit:
+        raise DataError(*unsplit)
     return part.assign(**flags) if flags else part, kinds
 
 

@@ -78,6 +78,7 @@ def needed_columns(spec: StudySpec, extra: Iterable[str] = ()) -> tuple[str, ...
         *chance,
         *sorted(columns_of_rule(None if spec.data is None else spec.data.where)),
         *check_columns(spec),
+        *(() if spec.option is None else (spec.option,)),
         *extra,
     )
     return tuple(dict.fromkeys(names))

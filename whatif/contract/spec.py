@@ -134,6 +134,18 @@ class ValueSpec(_Block):
     units_per_month: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
 
 
+class TransportSpec(_Block):
+    """Another population that effects are carried to.
+
+    `source` is a table like ``data.source`` that holds the study's covariates, no arm and no
+    outcome; `where` is a row filter over its columns.
+    """
+
+    name: Name
+    source: Name
+    where: str | None = None
+
+
 class DecisionSpec(_Block):
     """When the decision is taken, and how often results are looked at before.
 
@@ -216,9 +228,11 @@ class StudySpec(_Block):
     target: Literal["ate", "att", "overlap"] = "ate"
     weights: Name | None = None  # a column of positive sampling weights
     overlap: OverlapSpec = OverlapSpec()
+    transport: tuple[TransportSpec, ...] = ()
     learners: Annotated[tuple[Name, ...], Field(min_length=1)] = ("glm", "boosting")
     repetitions: Annotated[int, Field(ge=1, le=100)] = 1  # of the folds; scores are averaged
     negative_controls: NegativeControlsSpec = NegativeControlsSpec()
+    option: Name | None = None  # a column with what an order chose, e.g. its delivery option
     events: tuple[EventSpec, ...] = ()
     bots: Name | None = None  # a rule over pre-treatment columns that finds machines
     maturity: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}d$")] | None = None  # of late costs

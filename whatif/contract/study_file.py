@@ -16,7 +16,6 @@ from whatif.contract.study_rules import check_rules
 from whatif.contract.yaml_text import read_mapping
 
 NOT_YET = {
-    "option": "the split of a cost difference by option",
     "bins": "bins for numeric segments",
 }
 _FRAME_SOURCE = "a frame in memory"

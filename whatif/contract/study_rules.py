@@ -20,7 +20,9 @@ from whatif.contract.spec import (
 from whatif.contract.study_rules_checks import check_keys_rules
 from whatif.contract.study_rules_learners import learner_rules
 from whatif.contract.study_rules_looks import looks_rules
+from whatif.contract.study_rules_option import option_rules
 from whatif.contract.study_rules_scores import score_rules
+from whatif.contract.study_rules_transport import transport_rules
 from whatif.contract.where import columns_of, parse_where
 
 DESIGNS = ("experiment", "observational")
@@ -37,8 +39,8 @@ def check_rules(spec: StudySpec) -> list[Finding]:
         A study whose keys and types are already sound.
     """
     own = (_name, _design, _arms, _probability, _metrics, _ratios, _value)
-    others = (looks_rules, score_rules, learner_rules, check_keys_rules)
-    rules = (*own, _roles, _names, _where, _time, *others)
+    others = (looks_rules, score_rules, learner_rules, check_keys_rules, transport_rules)
+    rules = (*own, _roles, _names, _where, _time, option_rules, *others)
     return [broken for rule in rules for broken in rule(spec)]
 
 

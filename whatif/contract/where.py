@@ -40,6 +40,7 @@ _OPS: dict[str, Callable[[AnyValue, AnyValue], AnyValue]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_Leaf = Name | Literal | Compare | Among | Missing | Between
 _WORDS = {"text": "text", "number": "a number", "boolean": "true/false", "time": "a date or time"}
 
 
@@ -135,12 +136,13 @@ def _truth(part: Expression, frame: pd.DataFrame) -> _Truth:
             return reduce(_and, (_truth(inner, frame) for inner in part.parts))
         case Any():
             return reduce(_or, (_truth(inner, frame) for inner in part.parts))
+    read = [frame[name] for name in columns_of(part)]
+    if len(read) == 1 and isinstance(read[0].dtype, pd.CategoricalDtype):
+        return _by_category(part, read[0])
     return _leaf(part, frame)
 
 
-def _leaf(
-    part: Name | Literal | Compare | Among | Missing | Between, frame: pd.DataFrame
-) -> _Truth:
+def _leaf(part: _Leaf, frame: pd.DataFrame) -> _Truth:
     match part:
         case Compare():
             return _compare(part, frame)
@@ -163,6 +165,14 @@ def _leaf(
             return _Truth(
                 holds=np.full(rows, part.value is True), fails=np.full(rows, part.value is False)
             )
+
+
+def _by_category(part: _Leaf, series: pd.Series[AnyValue]) -> _Truth:
+    """Judge each category once, and every row by its category; a missing row by the last place."""
+    known = pd.Series(series.cat.categories)
+    each = _leaf(part, pd.DataFrame({series.name: known.reindex(range(len(known) + 1))}))
+    code = series.cat.codes.to_numpy()
+    return _Truth(holds=each.holds[code], fails=each.fails[code])
 
 
 def _opposite(truth: _Truth) -> _Truth:

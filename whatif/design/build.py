@@ -14,6 +14,7 @@ from whatif.contract.intake import check_columns
 from whatif.contract.spec import PhaseProbability, StudySpec, arm_label
 from whatif.design.features import features_of
 from whatif.design.folds import default_folds, fold_of
+from whatif.design.options import Options
 from whatif.design.probability import known_probabilities
 from whatif.design.record import Design, Features, Intake
 from whatif.design.sound import (
@@ -48,6 +49,8 @@ class Rows:
         When rows were added up per unit: another arm the unit was also seen in, else `arm`.
     halves : ndarray of float64, shape (n, 2, K), or None
         When rows were added up per unit: outcomes in each half of the window.
+    options : Options or None
+        Orders and costs by the option chosen.
     """
 
     frame: pd.DataFrame
@@ -57,6 +60,7 @@ class Rows:
     covariates: tuple[str, ...]
     again: Ints | None = None
     halves: Floats | None = None
+    options: Options | None = None
 
 
 def build_design(rows: Rows, spec: StudySpec, *, notices: tuple[Notice, ...] = ()) -> Design:
@@ -83,9 +87,7 @@ def build_design(rows: Rows, spec: StudySpec, *, notices: tuple[Notice, ...] = (
     values, missing = _outcomes(frame, outcomes)
     intake = _intake(rows, spec, assigned=assigned, cluster=cluster, missing=missing, known=known)
     lacking = missing_notice(rows.arm, rows.arms, missing, outcomes)
-    index = np.flatnonzero(~missing.any(axis=1))
-    require_units(rows.arm[index], rows.arms)
-    require_variation(spec, values[index])
+    index = _analysed(rows, spec, values, missing)
     folds = spec.folds or default_folds(index.size)
     design = Design(
         kind=_kind(spec),
@@ -111,6 +113,7 @@ def build_design(rows: Rows, spec: StudySpec, *, notices: tuple[Notice, ...] = (
         population=_population(spec),
         notices=(*notices, *later_notice(spec, assigned), *lacking),
         halves=rows.halves,
+        options=rows.options,
     )
     return design if index.size == len(frame) else design.take(index)
 
@@ -124,6 +127,14 @@ def _outcomes(frame: pd.DataFrame, names: tuple[str, ...]) -> tuple[Floats, Bool
     """Return outcomes as numbers, and where one is missing."""
     values = frame[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
     return values, np.isnan(values)
+
+
+def _analysed(rows: Rows, spec: StudySpec, values: Floats, missing: Bools) -> Ints:
+    """Return the rows with every outcome; refuse what is left if it cannot be compared."""
+    index = np.flatnonzero(~missing.any(axis=1))
+    require_units(rows.arm[index], rows.arms)
+    require_variation(spec, values[index])
+    return index
 
 
 def _refolds(cluster: pd.Series, spec: StudySpec, folds: int) -> tuple[Ints, ...]:

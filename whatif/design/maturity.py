@@ -54,6 +54,7 @@ def matured(
         arm=rows.arm[at],
         again=None if rows.again is None else rows.again[at],
         halves=None if rows.halves is None else rows.halves[at],
+        options=None if rows.options is None else rows.options.take(at),
     )
     return made, (_young(spec, rows, kept, as_of),)
 

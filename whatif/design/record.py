@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from whatif.base.arrays import Bools, Floats, Ints
 from whatif.base.errors import Notice
+from whatif.design.options import Options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -138,6 +139,8 @@ class Design:
     halves : ndarray of float64, shape (n, 2, K), or None
         Outcomes summed over the first and the second half of the window, 0 where a unit has no
         row; None when rows were not added up. No model reads them.
+    options : Options or None
+        Orders and costs by the option chosen, which only the split of a cost reads.
     """
 
     kind: Literal["experiment", "observational"]
@@ -163,6 +166,7 @@ class Design:
     notices: tuple[Notice, ...]
     refolds: tuple[Ints, ...] = ()
     halves: Floats | None = None
+    options: Options | None = None
 
     @property
     def n(self) -> int:
@@ -187,4 +191,5 @@ class Design:
             check_columns=self.check_columns.iloc[rows],
             unit=self.unit.iloc[rows],
             halves=None if self.halves is None else self.halves[rows],
+            options=None if self.options is None else self.options.take(rows),
         )

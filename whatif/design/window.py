@@ -42,15 +42,17 @@ def per_unit(rows: Rows, spec: StudySpec) -> tuple[Rows, tuple[Notice, ...]]:
             )
         )
     length = pd.Timedelta(days=int(spec.window.removesuffix("d")))
-    ordered = _in_time(rows.frame.assign(__arm=rows.arm), spec.time, spec.unit)
+    by_option = _by_option(rows)
+    ordered = _in_time(rows.frame.assign(__arm=rows.arm, **by_option), spec.time, spec.unit)
     by_unit = ordered.groupby(spec.unit, sort=False)
     start = by_unit[spec.time].transform("min")
     outcomes = [outcome.column for outcome in spec.outcomes]
     within = ordered[ordered[spec.time] < start + length]
     ordered = ordered.assign(__again=_other_arm(ordered["__arm"], by_unit["__arm"]))
     first = ordered.drop_duplicates(spec.unit).set_index(spec.unit)
-    sums = within.groupby(spec.unit, sort=False)[outcomes].sum(skipna=False)
-    table = first.drop(columns=outcomes).join(sums).reset_index()
+    summed = [*outcomes, *by_option]
+    sums = within.groupby(spec.unit, sort=False)[summed].sum(skipna=False)
+    table = first.drop(columns=summed).join(sums).reset_index()
     matured = table[spec.time] + length <= ordered[spec.time].max() + pd.Timedelta(seconds=1)
     kinds = tuple("count" if kind == "binary" else kind for kind in rows.kinds)
     kept = table[matured].reset_index(drop=True)
@@ -61,13 +63,20 @@ def per_unit(rows: Rows, spec: StudySpec) -> tuple[Rows, tuple[Notice, ...]]:
     again = kept.pop("__again").to_numpy(dtype=np.int64)
     made = replace(
         rows,
-        frame=kept,
+        frame=kept.drop(columns=list(by_option)),
+        options=rows.options and rows.options.summed(kept[list(by_option)].to_numpy()),
         arm=arm,
         kinds=kinds,
         again=again if len(table) < len(ordered) else None,
         halves=np.stack(halves, axis=1),
     )
     return made, _young(matured, spec.window)
+
+
+def _by_option(rows: Rows) -> dict[str, Floats]:
+    """Return orders and costs by option as columns to add up."""
+    made = () if rows.options is None else rows.options.y.T
+    return {f"__option{k}": values for k, values in enumerate(made)}
 
 
 def _in_time(frame: pd.DataFrame, time: str, unit: str) -> pd.DataFrame:

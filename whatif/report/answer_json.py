@@ -10,6 +10,7 @@ from typing import Any
 from whatif.effects.bounds.row import BoundsRow
 from whatif.effects.rows import EffectRow, HeterogeneityRow, RestRow
 from whatif.report.document import Report
+from whatif.report.view_decomposition import decomposition_json
 from whatif.report.view_power import power_json
 from whatif.verdict.record import Reading
 
@@ -56,6 +57,7 @@ def answer_json(report: Report) -> str:
         ],
         "overlap": [asdict(o) for o in report.overlap],
         "money": None if report.money is None else asdict(report.money),
+        **decomposition_json(report.decomposition),
     }
     return (
         json.dumps(_plain(answer), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False)

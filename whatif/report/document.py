@@ -16,6 +16,7 @@ from whatif.effects.repetitions import RepetitionSpread
 from whatif.effects.rows import EffectRow, EffectRows
 from whatif.effects.sensitivity.record import Sensitivity
 from whatif.graph.estimand import Estimand
+from whatif.scenarios.decomposition.decompose import Decomposition
 from whatif.verdict.chances import Power
 from whatif.verdict.record import Decision, Reading, Verdict
 
@@ -83,6 +84,8 @@ class Report:
     scenario : str or None
         Text of ``scenario.json`` for the page's sliders; None when the verdict is withheld or
         there is nothing to ask.
+    decomposition : Decomposition or None
+        Why cost per unit differs; None where the study names no option.
 
     Raises
     ------
@@ -116,6 +119,7 @@ class Report:
     made_at: dt.date | None = None
     calibration: Calibration | None = None
     scenario: str | None = None
+    decomposition: Decomposition | None = None
 
     def __post_init__(self) -> None:
         """Refuse a document that would pair a number with another number's word."""

@@ -6,13 +6,16 @@ import hashlib
 import re
 from base64 import b64encode
 from functools import cache
+from string import ascii_letters
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from whatif.report.document import Report
 from whatif.report.page import page
-from whatif.verdict import appendix_wording, page_wording
+from whatif.report.view_sliders import Names
+from whatif.report.view_whatif import whatif_block
+from whatif.verdict import appendix_wording, page_wording, whatif_wording
 
 # Control characters and the marks that reorder text around them; right-to-left letters stay.
 _UNSEEN = re.compile(
@@ -32,21 +35,55 @@ def render_html(report: Report, *, answer_href: str | None = "answer.json") -> s
     answer_href : str or None
         Where the page finds ``answer.json``; None leaves the link out.
     """
-    css, js = _dense(_asset("page.css")), _asset("page.js")
+    shown = page(report)
+    css, js = _dense(compact(_asset("page.css"))), _asset("page.min.js").strip()
+    if shown.what_if is not None:
+        js = ";".join([js, whatif_script(), "whatif.start(document)"])
     html = (
         _environment()
         .get_template("page.html.j2")
         .render(
-            page=page(report),
+            page=shown,
             words=page_wording,
             notes=appendix_wording,
+            whatif=whatif_wording,
             css=Markup(css),  # noqa: S704  (our own file)
             js=Markup(js),  # noqa: S704  (our own file)
             csp=content_security_policy(script=js, style=css),
             answer_href=answer_href,
         )
     )
-    return compact(html) + "\n"
+    return _open_ended(compact(html)) + "\n"
+
+
+def whatif_script() -> str:
+    """Return the script that reads and evaluates scenario files and moves their sliders.
+
+    It leaves ``window.whatif`` with ``read``, ``evaluate`` and ``start``, and starts nothing.
+    """
+    return _asset("whatif.min.js").strip()
+
+
+def whatif_fragment(text: str, names: Names) -> str:
+    """Return the what-if block alone, with its style, to stand in a shadow root.
+
+    Parameters
+    ----------
+    text : str
+        A ``scenario.v1``.
+    names : Names
+        What a reader calls what is in it.
+
+    Raises
+    ------
+    DataError
+        If the text is no scenario file of this version.
+    """
+    css = compact(_asset("page.css")).replace(":root", ":host")
+    css += ":host { color: var(--ink); } section { margin: 0; } #scenario-link { display: none; }"
+    template = _environment().get_template("whatif.html.j2")
+    block = template.render(page={"what_if": whatif_block(text, names)}, whatif=whatif_wording)
+    return f"<style>{_dense(css)}</style>{compact(block)}"
 
 
 def content_security_policy(*, script: str, style: str) -> str:
@@ -62,9 +99,17 @@ def compact(text: str) -> str:
     return re.sub(r"\s*\n\s*", "\n", text).strip()
 
 
+def _open_ended(html: str) -> str:
+    """Return a page without the end tags of cells, rows and items, which HTML lets us leave out."""
+    return re.sub(r"</(?:t[dhr]|thead|tbody|li|dt|dd|option)>\n?", "", html)
+
+
 def _dense(css: str) -> str:
-    """Return a style sheet without optional spaces (ours has no strings that need them)."""
+    """Return our style sheet without optional spaces, its own properties named by letters."""
     css = re.sub(r"\s*([{};,])\s*", r"\1", css)
+    names = dict.fromkeys(re.findall(r"--[a-z-]+", css))
+    letters = {name: f"--{letter}" for name, letter in zip(names, ascii_letters, strict=False)}
+    css = re.sub(r"--[a-z-]+", lambda name: letters[name.group()], css)
     return css.replace(": ", ":").replace(";}", "}")
 
 
@@ -79,9 +124,15 @@ def _inert(value: object) -> object:
     return _UNSEEN.sub("", value)
 
 
+def _embedded(text: str) -> Markup:
+    """Return JSON as the text of a script element, which no name in it can end or reorder."""
+    text = _UNSEEN.sub(lambda mark: f"\\u{ord(mark.group()):04x}", text)
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704  (JSON without an end tag)
+
+
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("whatif.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -89,6 +140,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_inert,
     )
+    environment.filters["json"] = _embedded
+    return environment
 
 
 @cache
@@ -96,4 +149,4 @@ def _asset(name: str) -> str:
     environment = _environment()
     loader = environment.loader
     assert loader is not None  # noqa: S101
-    return compact(loader.get_source(environment, name)[0])
+    return loader.get_source(environment, name)[0]

@@ -135,7 +135,11 @@ class Phrase:
 
 def measures(report: Report) -> dict[str, Measure]:
     """Return the measure of every metric by name: primary, guardrails, then the others."""
-    spec, kinds = report.spec, dict(report.kinds)
+    return measures_of(report.spec, dict(report.kinds))
+
+
+def measures_of(spec: StudySpec, kinds: dict[str, str]) -> dict[str, Measure]:
+    """Return the measures of a study; `kinds` are those of its outcomes where it names none."""
     primary = metric_name(spec.primary)
     ranked = sorted(spec.metrics, key=lambda m: _rank(m, primary))
     return {metric_name(m): _measure(m, spec, kinds, primary) for m in ranked}

@@ -24,9 +24,11 @@ from whatif.report.format import (
 from whatif.report.measure import Measure, measures, phrase
 from whatif.report.view_appendix import Appendix, appendix
 from whatif.report.view_checks import CheckRow, check_rows, held_checks, idle_checks, worst_tone
+from whatif.report.view_decomposition import DecompositionView, decomposition_view
 from whatif.report.view_looked import LookedView, looked_view
 from whatif.report.view_metrics import MetricTable, lead_row, metric_tables, who
 from whatif.report.view_segments import SegmentGroup, segment_groups
+from whatif.report.view_whatif import WhatIf, whatif_view
 from whatif.verdict.page_wording import (
     Sentence,
     break_even_sentence,
@@ -92,6 +94,8 @@ class Page:
     shrunk: bool
     segments: tuple[SegmentGroup, ...]
     looked: LookedView | None
+    decomposition: DecompositionView | None
+    what_if: WhatIf | None
     checks_sentence: str
     checks: tuple[CheckRow, ...]
     held: tuple[CheckRow, ...]
@@ -117,6 +121,8 @@ def page(report: Report) -> Page:
         shrunk=any(row.shrunk is not None for row in report.effects.effects),
         segments=segment_groups(report, by_name),
         looked=looked_view(report, by_name),
+        decomposition=decomposition_view(report, by_name),
+        what_if=None if report.withheld else whatif_view(report, by_name),
         checks_sentence=checks_sentence(report.checks),
         checks=check_rows(report.checks),
         held=held_checks(report.checks),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from whatif.base.calibration import digest
+from whatif.base.errors import Notice
 from whatif.base.hashing import of_bytes, of_json
 from whatif.base.versions import code_hash, package_versions
 from whatif.checks.catalogue import CHECKS, run_checks
@@ -22,7 +23,9 @@ from whatif.contract.spec import StudySpec
 from whatif.design.build import Rows, build_design
 from whatif.design.determined import refuse_determined_arms
 from whatif.design.maturity import matured
+from whatif.design.options import options_of
 from whatif.design.record import Design
+from whatif.design.transport import TargetRows
 from whatif.design.window import per_unit
 from whatif.effects.joint import Joint
 from whatif.effects.looks.ranges import take_looks, with_looks
@@ -35,9 +38,11 @@ from whatif.report.schedule import next_due
 from whatif.run.assemble import Prepared, assemble, opinion_row
 from whatif.run.calibration_file import calibration_key, stored_calibration
 from whatif.run.sensitivity import benchmarked, sensitivity_of
+from whatif.run.transport import target_inputs, targets_of
 from whatif.scores.cache import Kept, cached_scores
 from whatif.scores.crossfit import count_models
 from whatif.scores.fit import fit_scores, refitter
+from whatif.scores.options import count_option_models, with_options
 from whatif.scores.record import Scores
 from whatif.scores.refit import holder, relearner
 from whatif.scores.rescore import rescorer
@@ -137,9 +142,8 @@ def prepare(
         estimand = identify(usable, base=base, columns=measured)
     if spec.decision.looks == "scheduled" and data.period is not None:
         look_days(spec.decision, first=data.period[0])
-    design = design_of(spec, data)
-    refuse_determined_arms(design, treatment=spec.treatment.column, time=spec.time)
-    score_key = of_json(_score_inputs(spec, data, design))
+    design, targets = _designed(spec, data, base=base)
+    score_key = of_json(_score_inputs(spec, data, design) | target_inputs(targets))
     today = options.today or dt.datetime.now(dt.UTC).date()
     fresh = frame is not None or _is_fresh(spec, data, today)
     due = _next_due(spec, data, today)
@@ -159,21 +163,41 @@ def prepare(
         fresh=fresh,
         next_due=due,
         calibration=calibration,
+        targets=targets,
     )
+
+
+def _designed(
+    spec: StudySpec, data: DataSet, *, base: Path
+) -> tuple[Design, tuple[TargetRows, ...]]:
+    """Return a design whose arms nothing determines, and the other populations in its codes."""
+    rows, notices = units_of(spec, data)
+    design = build_design(rows, spec, notices=notices)
+    refuse_determined_arms(design, treatment=spec.treatment.column, time=spec.time)
+    return design, targets_of(rows, spec, design, data, base=base)
 
 
 def design_of(spec: StudySpec, data: DataSet) -> Design:
     """Return the design of a validated data set."""
+    rows, notices = units_of(spec, data)
+    return build_design(rows, spec, notices=notices)
+
+
+def units_of(spec: StudySpec, data: DataSet) -> tuple[Rows, tuple[Notice, ...]]:
+    """Return the units that a design describes, and what was said on the way."""
+    arm, arms, kinds = data.arm_codes, data.arm_labels, data.kinds
+    options, pooled = options_of(data.frame, arm, arms, spec, kinds)
     rows = Rows(
         frame=data.frame,
-        arm=data.arm_codes,
-        arms=data.arm_labels,
-        kinds=data.kinds,
+        arm=arm,
+        arms=arms,
+        kinds=kinds,
         covariates=data.covariates,
+        options=options,
     )
     rows, unfinished = per_unit(rows, spec)
     rows, young = matured(rows, spec, as_of=data.as_of)
-    return build_design(rows, spec, notices=(*data.notices, *unfinished, *young))
+    return rows, (*data.notices, *pooled, *unfinished, *young)
 
 
 def design_of_frame(spec: StudySpec, frame: pd.DataFrame) -> Design:
@@ -262,7 +286,12 @@ def _score_inputs(spec: StudySpec, data: DataSet, design: Design) -> dict[str, o
         design.features.values, design.features.categorical, design.known,  # noqa: PD011
         design.weight, *design.refolds,
     )  # fmt: skip
-    return {
+    by_option: dict[str, object] = {}
+    if design.options is not None:
+        made = design.options
+        by_option["options"] = [made.columns, made.kinds, made.cost, made.orders]
+        arrays = (*arrays, made.y)
+    return by_option | {
         "data": data.fingerprint,
         "design": of_bytes(*(b"" if a is None else np.ascontiguousarray(a).data for a in arrays)),
         "kind": [design.kind, design.clusters_assigned, design.population],
@@ -308,17 +337,22 @@ def scores_of(prepared: Prepared, options: RunOptions, stage: Stage = quiet) -> 
     estimates = design.kind == "observational"
     models = count_models(design, learners=spec.learners, propensity=estimates)
     models *= 1 + len(design.refolds)
+    models += len(prepared.targets) * design.n_folds * len(spec.learners)
+    models += count_option_models(design, learners=spec.learners)
 
     def fit() -> Scores:
-        return fit_scores(
+        tick = stage("Fitting models", models if design.features.names else 0)
+        made = fit_scores(
             design,
             rule=spec.overlap,
             seed=spec.seed,
             key=prepared.score_key,
             target=spec.target,
             learners=spec.learners,
-            tick=stage("Fitting models", models if design.features.names else 0),
+            tick=tick,
+            targets=prepared.targets,
         )
+        return with_options(design, made, seed=spec.seed, learners=spec.learners, tick=tick)
 
     return cached_scores(
         options.cache, prepared.score_key, fit, time=spec.time, renew=options.force

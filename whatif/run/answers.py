@@ -8,20 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from whatif.base.arrays import Bools
 from whatif.base.errors import DataError, Problem, UsageError, did_you_mean
 from whatif.checks.result import CheckResult, Cost, Detail, Status
 from whatif.contract.spec import StudySpec, metric_name
-from whatif.contract.where import columns_of, mask, parse_where
 from whatif.effects.looks.ranges import take_looks, with_looks
 from whatif.effects.rows import EffectRow, EffectRows
-from whatif.effects.table import effect_rows, metrics_of
+from whatif.effects.table import effect_rows
 from whatif.publish.run_folder import ANSWER, find_run
 from whatif.report.document import Report
 from whatif.run.cuts import undeclared_effects
-from whatif.scenarios.give import ScenarioAnswer, give_arm
 from whatif.scores.record import Scores
 from whatif.scores.store import from_parquet
 from whatif.verdict.record import Decision, Reading, Verdict
@@ -117,37 +112,6 @@ def select(
         and (outcome is None or row.outcome == outcome)
     ]
     return tuple(row for row, _ in kept), tuple(reading for _, reading in kept)
-
-
-def ask(scores: Scores, spec: StudySpec, *, give: str, where: str) -> ScenarioAnswer:
-    """Answer "give this arm to these units" from stored scores.
-
-    Raises
-    ------
-    UsageError
-        If the arm, a column or the expression is not known, or nobody satisfies it.
-    """
-    chosen = _chosen(scores, where) if where else np.ones(scores.n, dtype=np.bool_)
-    return give_arm(
-        scores, metrics_of(spec), give=give, chosen=chosen, where=where, level=spec.level
-    )
-
-
-def _chosen(scores: Scores, where: str) -> Bools:
-    expression = parse_where(where)
-    kept = [str(name) for name in scores.columns]
-    unknown = sorted(columns_of(expression) - set(kept))
-    if unknown:
-        raise UsageError(
-            Problem(
-                what=f"{', '.join(map(repr, unknown))} was not kept with this run; kept: "
-                f"{', '.join(kept) or 'nothing'}.",
-                why="a run keeps the pre-treatment columns that its study names.",
-                fix="correct the name, or add the column to `segments` or `covariates` and run "
-                "the study again.",
-            )
-        )
-    return mask(expression, scores.columns)
 
 
 def open_run(ref: str, *, out: Path) -> Opened:

@@ -17,6 +17,7 @@ from whatif.contract.dataset import DataSet
 from whatif.contract.spec import StudySpec
 from whatif.design.maturity import counted_days
 from whatif.design.record import Design
+from whatif.design.transport import TargetRows
 from whatif.effects.bounds.lee import lee_bounds
 from whatif.effects.joint import Joint
 from whatif.effects.looks.ranges import Looks, net_value
@@ -27,13 +28,16 @@ from whatif.effects.rows import EffectRow, EffectRows, Ends
 from whatif.effects.sensitivity.record import Sensitivity
 from whatif.graph.estimand import Estimand
 from whatif.report.document import Report
+from whatif.run.decomposition import decomposition_of
 from whatif.run.power import power_seen
+from whatif.run.scenario_file import scenario_of_run
 from whatif.scores.overlap import beyond, count_by_level
 from whatif.scores.record import Scores
 from whatif.scores.targets import TARGETS
 from whatif.verdict.decide import Evidence, decide
 from whatif.verdict.readings import read_difference, readings
-from whatif.verdict.record import Reading, Verdict
+from whatif.verdict.record import Decision, Reading, Verdict
+from whatif.verdict.transport_wording import transport_notices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,6 +57,8 @@ class Prepared:
         (a page is never born overdue).
     calibration : Calibration or None
         The calibration of this very study and data, if there is one.
+    targets : tuple of TargetRows
+        The rows of other populations, as the study's models read them.
     """
 
     spec: StudySpec
@@ -64,6 +70,7 @@ class Prepared:
     fresh: bool
     next_due: str | None
     calibration: Calibration | None = None
+    targets: tuple[TargetRows, ...] = ()
 
 
 def opinion_row(opinion: SecondOpinion, effects: EffectRows) -> EffectRow:
@@ -141,7 +148,18 @@ def assemble(
         next_due=prepared.next_due,
         made_at=data.as_of,
         calibration=prepared.calibration,
+        decomposition=decomposition_of(scores, spec),
+        scenario=_sliders(means, prepared, verdict, summary),
     )
+
+
+def _sliders(
+    means: Joint, prepared: Prepared, verdict: Verdict, summary: DataSummary
+) -> str | None:
+    """Return the scenario file for the page; a withheld verdict leaves nothing to move."""
+    if verdict.decision is Decision.CANNOT_BE_TRUSTED:
+        return None
+    return scenario_of_run(means, prepared.spec, verdict, summary, run_id=prepared.run_id)
 
 
 def _last_day(data: DataSet) -> dt.date | None:
@@ -244,6 +262,7 @@ def _notices(
         *_trimmed_notice(prepared, scores),
         *_segment_notices(effects),
         *repetition_notice(spread),
+        *transport_notices(scores.transported),
         *(() if looks is None else looks.notices),
     )
 

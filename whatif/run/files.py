@@ -14,6 +14,8 @@ from whatif.report.html import render_html
 from whatif.report.text import headline_number, render_text
 from whatif.run.analysis import Run
 from whatif.run.calibration_file import FILE as CALIBRATION
+from whatif.run.scenario_file import FILE as SCENARIO
+from whatif.run.scenario_file import scenario_of_run
 
 ENTRY = "entry.json"
 FILES = ("answer.json", "report.html", "scores.parquet", "manifest.json", "summary.txt", ENTRY)
@@ -37,6 +39,11 @@ def texts_of(run: Run) -> dict[str, bytes]:
     }
     if report.calibration is not None:
         files[CALIBRATION] = calibration_json(report.calibration)
+    scenario = report.scenario or scenario_of_run(
+        run.means, report.spec, report.verdict, report.data, run_id=report.run_id
+    )
+    if scenario is not None:
+        files[SCENARIO] = scenario
     return {name: text.encode() for name, text in files.items()}
 
 

@@ -22,12 +22,13 @@ from whatif.publish.run_folder import is_intact, write_run
 from whatif.publish.site import publish_run
 from whatif.report.index_page import IndexEntry
 from whatif.run.analysis import Run, RunOptions, Stage, analyse, prepare, quiet
-from whatif.run.answers import ask, open_run
+from whatif.run.answers import open_run
 from whatif.run.assemble import Prepared
 from whatif.run.calibration_file import FILE as CALIBRATION
 from whatif.run.files import ENTRY, FILES, files_of
-from whatif.scenarios.give import ScenarioEffect
+from whatif.run.what_if import Question, ask
 from whatif.verdict.record import Decision
+from whatif.verdict.scenario_wording import asked_line, what_if_notes, what_if_title
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,17 +212,26 @@ def _one_line(notice: Notice) -> str:
     return f"{notice.problem.what} {notice.problem.fix}"
 
 
-def ask_run(ref: str, *, give: str, where: str, out: Path) -> Found:
+def ask_run(ref: str, question: Question, *, out: Path) -> Found:
     """Answer a what-if question from a stored run, as ``ask.v1``.
 
     Raises
     ------
     UsageError
-        If the run, arm, column or expression is not known.
+        If the run or a part of the question is not known, or the data cannot speak of it.
+    PublishError
+        If the log of cuts cannot be written.
     """
     opened = open_run(ref, out=out)
-    made = ask(opened.scores, opened.spec, give=give, where=where)
     verdict = opened.findings.verdict
+    made = ask(
+        opened.scores,
+        opened.spec,
+        question,
+        days=json.loads(opened.json)["data"]["days"],
+        recommended=verdict.arm,
+        folder=opened.folder,
+    )
     withheld = verdict.decision is Decision.CANNOT_BE_TRUSTED
     record = {
         "schema": "ask.v1",
@@ -230,27 +240,19 @@ def ask_run(ref: str, *, give: str, where: str, out: Path) -> Found:
     }
     if withheld:
         text = f"{verdict.headline} No what-if is answered from it; see the page for the reason."
-        return Found(record=record | {"effects": []}, text=text, withheld=True)
-    level = f"{opened.spec.level:.0%}"
+        gone: dict[str, Any] = {"effects": [], "profit": None, "monthly": [], "break_even": None}
+        return Found(record=record | gone, text=text, withheld=True)
+    level, profit = opened.spec.level, () if made.profit is None else (made.profit,)
     lines = [
-        f"Give {give} to {made.n:,} of {opened.scores.n:,} units ({where or 'everyone'}), "
-        f"{opened.scores.arms[0]} to the rest; per unit of the whole population:",
-        *(_asked_line(effect, level) for effect in made.effects),
+        f"{what_if_title(made)}, {opened.scores.arms[0]} to the rest.",
+        "Per unit of the whole population:",
+        *(asked_line(effect, f"{level:.0%}") for effect in (*made.effects, *profit)),
+        *(["Per month:"] if made.monthly else []),
+        *(asked_line(effect, f"{level:.0%}") for effect in made.monthly),
+        *what_if_notes(made, units=opened.scores.n, level=level),
         f"The study's verdict: {verdict.headline}",
     ]
     return Found(record=record, text="\n".join(lines))
-
-
-def _asked_line(effect: ScenarioEffect, level: str) -> str:
-    if effect.estimate is None:
-        return f"  {effect.outcome}: nothing to divide by"
-    low, high = effect.ci
-    spread = (
-        "too few clusters for an interval"
-        if low is None or high is None
-        else f"{level} interval {low:+.6g} to {high:+.6g}"
-    )
-    return f"  {effect.outcome}: {effect.estimate:+.6g}  ({spread})"
 
 
 def render_schedule(path: Path, *, kind: str, out: Path) -> str:

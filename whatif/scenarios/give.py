@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from whatif.base.arrays import Bools, Floats
+from whatif.base.arrays import Bools
 from whatif.base.errors import Problem, UsageError
+from whatif.base.records import BreakEven
 from whatif.effects.bands import t_critical
 from whatif.effects.contrasts import Metric
-from whatif.effects.minimum import LEAST_ARM_CLUSTERS_FOR_INTERVAL
+from whatif.effects.minimum import (
+    LEAST_ARM_CLUSTERS_FOR_INTERVAL,
+    LEAST_CLUSTERS,
+    LEAST_EVENTS,
+    LEAST_ORDERS,
+)
+from whatif.effects.rows import Ends
+from whatif.scenarios.ledger import Ledger, ledger
+from whatif.scenarios.mix import Mix, remixed, require_effective
+from whatif.scenarios.moments import Moments, moments
+from whatif.scenarios.prices import Number, Prices, break_even_of, change_of, profit_of
 from whatif.scores.record import Scores
+
+PROFIT = "profit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioEffect:
-    """Change of one metric per unit of the whole population, against control for everyone.
+    """Change of one metric against control for everyone, per unit of the population or per month.
 
     Estimate and error are None for a ratio without orders to divide by; the interval is None below
     ten clusters an arm.
@@ -24,140 +38,252 @@ class ScenarioEffect:
 
     outcome: str
     versus: str
+    per: Literal["unit", "month"]
     estimate: float | None
     std_error: float | None
-    ci: tuple[float | None, float | None]
+    ci: Ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioAnswer:
-    """Answer to "give `give` to the units where `where`".
+    """Answer to "give `give` to a share of the units where `where`".
 
     Attributes
     ----------
     give, where : str
         The arm, and the row expression (empty for everyone).
+    share : float
+        Share of those units that get it.
+    mix : tuple of (column, level, share)
+        Another mix of the population; empty for that of the data.
     n : int
-        Units that would get the arm.
+        Units of the data that `where` finds.
     effects : tuple of ScenarioEffect
-        One per outcome and ratio.
+        One per outcome and ratio, per unit of the whole population.
+    profit : ScenarioEffect or None
+        Money per unit of the whole population; None where nothing is worth anything.
+    monthly : tuple of ScenarioEffect
+        Outcomes and profit a month; empty where units a month are not known.
+    units_per_month : float or None
+        Units a month in the whole population.
+    currency : str
+        Of `profit`.
+    break_even : BreakEven or None
+        Worth of one more order at which nothing is gained or lost.
+    effective_clusters : float
+        Clusters that the mix leaves, in effect.
+    small : bool
+        Whether those who get it are too few to be shown on a page.
+    planned : bool
+        Whether the study declared this group: everyone, or a segment.
     """
 
     give: str
     where: str
+    share: float
+    mix: tuple[tuple[str, str, float], ...]
     n: int
     effects: tuple[ScenarioEffect, ...]
+    profit: ScenarioEffect | None
+    monthly: tuple[ScenarioEffect, ...]
+    units_per_month: float | None
+    currency: str
+    break_even: BreakEven | None
+    effective_clusters: float
+    small: bool
+    planned: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Whatif:
+    """A question about scores of n units.
+
+    Attributes
+    ----------
+    give : str
+        An arm.
+    where : str
+        The expression behind `chosen`, for error messages and the answer.
+    chosen : ndarray of bool, shape (n,)
+        Who gets the arm, in the ledger's order; depends on pre-treatment columns only.
+    prices : Prices
+        What outcomes are worth.
+    share : float
+        Share of the chosen that gets the arm.
+    mix : Mix or None
+        Another mix of the population.
+    planned : bool
+        Whether the study declared this group.
+    """
+
+    give: str
+    where: str
+    chosen: Bools
+    prices: Prices
+    share: float = 1.0
+    mix: Mix | None = None
+    planned: bool = True
 
 
 def give_arm(
-    scores: Scores,
-    metrics: tuple[Metric, ...],
-    *,
-    give: str,
-    chosen: Bools,
-    where: str,
-    level: float,
+    scores: Scores, metrics: tuple[Metric, ...], asked: Whatif, *, level: float
 ) -> ScenarioAnswer:
-    """Value giving `give` to the units `chosen`, everyone else the control.
-
-    Parameters
-    ----------
-    scores : Scores
-        Scores of n units.
-    chosen : ndarray of bool, shape (n,)
-        Who gets the arm; must depend on pre-treatment columns only.
+    """Value giving an arm to a share of some units, and the control to everyone else.
 
     Raises
     ------
     UsageError
-        If `give` is not an arm, nobody is chosen, or the chosen never got one of the two arms.
+        If `give` is not an arm, the share is not in (0, 1], nobody is chosen, the chosen never got
+        one of the two arms, or the mix cannot be made from the data.
     """
-    if give not in scores.arms:
+    book = ledger(scores)
+    arm = _arm(scores, asked)
+    if not 0 < asked.share <= 1:
         raise UsageError(
             Problem(
-                what=f"There is no arm {give!r}.",
+                what=f"A share of {asked.share} cannot be given an arm.",
+                why="a share lies above 0 and at most at 1.",
+                fix="write e.g. 0.5 for every second unit.",
+            )
+        )
+    _require_both_arms(scores, book, arm, asked)
+    mix = None if asked.mix is None else remixed(book, asked.mix, scores.arms, arm)
+    paid = asked.prices.order if asked.prices.price else None
+    made = moments(book, arm=arm, chosen=asked.chosen, share=asked.share, mix=mix, paid=paid)
+    if asked.mix is not None:
+        require_effective(made.effective_clusters)
+    seen = {a: book.clusters_with(book.received[a] & asked.chosen) for a in {0, arm}}
+    return _answer(
+        scores,
+        metrics,
+        asked,
+        made,
+        critical=_critical(scores, book, seen, asked.chosen, level),
+        small=min(seen.values()) < LEAST_CLUSTERS or _few_events(book, metrics, arm, asked.chosen),
+    )
+
+
+def _arm(scores: Scores, asked: Whatif) -> int:
+    if asked.give not in scores.arms:
+        raise UsageError(
+            Problem(
+                what=f"There is no arm {asked.give!r}.",
                 why="only arms that were observed have scores.",
                 fix=f"give one of {', '.join(scores.arms)}.",
             )
         )
-    if not chosen.any():
+    if not asked.chosen.any():
         raise UsageError(
             Problem(
-                what=f"Nobody in the data satisfies {where!r}.",
+                what=f"Nobody in the data satisfies {asked.where!r}.",
                 why="a scenario outside the data would be a guess.",
                 fix="check the levels in the expression against the page's segments.",
             )
         )
-    arm = scores.arms.index(give)
-    _require_both_arms(scores, arm, chosen, where)
-    scenario = np.where(chosen[:, None], scores.gamma[:, arm], scores.gamma[:, 0])
-    clusters = _clusters(scores, arm)
-    critical = (
-        t_critical(level, clusters - 1) if clusters >= LEAST_ARM_CLUSTERS_FOR_INTERVAL else None
-    )
-    effects = tuple(_effect(scores, scenario, metric, critical) for metric in metrics)
-    return ScenarioAnswer(give=give, where=where, n=int(chosen.sum()), effects=effects)
+    return scores.arms.index(asked.give)
 
 
-def _require_both_arms(scores: Scores, arm: int, chosen: Bools, where: str) -> None:
-    missing = [scores.arms[a] for a in {0, arm} if not (scores.arm[chosen] == a).any()]
+def _require_both_arms(scores: Scores, book: Ledger, arm: int, asked: Whatif) -> None:
+    missing = [
+        scores.arms[a] for a in sorted({0, arm}) if not (book.received[a] & asked.chosen).any()
+    ]
     if missing:
+        who = f"Nobody with {asked.where!r}" if asked.where else "Nobody"
         raise UsageError(
             Problem(
-                what=f"Nobody with {where!r} got {' or '.join(sorted(missing))}.",
+                what=f"{who} got {' or '.join(sorted(missing))}.",
                 why="what the arm does there was never seen, so the answer would be a guess.",
                 fix="ask about units that could get both arms.",
             )
         )
 
 
-def _clusters(scores: Scores, arm: int) -> int:
-    """Clusters that count for the degrees of freedom, as for the effects on the page."""
-    if not scores.clusters_assigned:
-        return int(np.unique(scores.cluster).size)
-    return min(int(np.unique(scores.cluster[scores.arm == a]).size) for a in (0, arm))
+def _critical(
+    scores: Scores, book: Ledger, seen: dict[int, int], chosen: Bools, level: float
+) -> float | None:
+    """Return the critical value, its degrees of freedom counted among the chosen."""
+    fewest = min(seen.values())
+    if fewest < LEAST_ARM_CLUSTERS_FOR_INTERVAL:
+        return None
+    counted = fewest if scores.clusters_assigned else book.clusters_with(chosen)
+    return t_critical(level, counted - 1)
 
 
-def _effect(
-    scores: Scores, scenario: Floats, metric: Metric, critical: float | None
-) -> ScenarioEffect:
-    after, before = (_mean(values, scores, metric) for values in (scenario, scores.gamma[:, 0]))
-    if after is None or before is None:
-        return ScenarioEffect(
-            outcome=metric.name,
-            versus=scores.arms[0],
-            estimate=None,
-            std_error=None,
-            ci=(None, None),
-        )
-    gap = after[0] - before[0]
-    error = _clustered_error(after[1] - before[1], scores) if critical is not None else None
-    half = None if critical is None or error is None else critical * error
-    return ScenarioEffect(
-        outcome=metric.name,
-        versus=scores.arms[0],
-        estimate=gap,
-        std_error=error,
-        ci=(None, None) if half is None else (gap - half, gap + half),
+def _answer(
+    scores: Scores,
+    metrics: tuple[Metric, ...],
+    asked: Whatif,
+    made: Moments,
+    *,
+    critical: float | None,
+    small: bool,
+) -> ScenarioAnswer:
+    prices, versus = asked.prices, scores.arms[0]
+    changes = [(metric, change_of(made, metric, prices)) for metric in metrics]
+    effects = [_effect(metric.name, versus, number, made, critical) for metric, number in changes]
+    profit = None
+    if prices.per.any():
+        profit = _effect(PROFIT, versus, profit_of(made, prices), made, critical)
+    summed = [e for e, m in zip(effects, metrics, strict=True) if m.denominator is None]
+    summed += [] if profit is None else [profit]
+    units = prices.units_per_month
+    return ScenarioAnswer(
+        give=asked.give,
+        where=asked.where,
+        share=asked.share,
+        mix=() if asked.mix is None else asked.mix.described,
+        n=int(np.count_nonzero(asked.chosen)),
+        effects=tuple(effects),
+        profit=profit,
+        monthly=() if units is None else tuple(_times(one, units) for one in summed),
+        units_per_month=units,
+        currency=prices.currency,
+        break_even=break_even_of(made, prices, outcomes=scores.outcomes, critical=critical),
+        effective_clusters=made.effective_clusters,
+        small=small,
+        planned=asked.planned,
     )
 
 
-def _mean(values: Floats, scores: Scores, metric: Metric) -> tuple[float, Floats] | None:
-    total = float(scores.weight @ scores.mass)
-    top = values[:, metric.numerator]
-    n = float(scores.weight @ top) / total
-    if metric.denominator is None:
-        return n, top - n * scores.mass
-    bottom = values[:, metric.denominator]
-    d = float(scores.weight @ bottom) / total
-    if d <= 0.0:
-        return None
-    return n / d, (top - n / d * bottom) / d
+def _effect(
+    name: str, versus: str, number: Number | None, made: Moments, critical: float | None
+) -> ScenarioEffect:
+    if number is None:
+        return ScenarioEffect(
+            outcome=name, versus=versus, per="unit", estimate=None, std_error=None, ci=(None, None)
+        )
+    error = made.error(number.gradient) if critical is not None else None
+    half = None if critical is None or error is None else critical * error
+    return ScenarioEffect(
+        outcome=name,
+        versus=versus,
+        per="unit",
+        estimate=number.value,
+        std_error=error,
+        ci=(None, None) if half is None else (number.value - half, number.value + half),
+    )
 
 
-def _clustered_error(influence: Floats, scores: Scores) -> float:
-    weighted = influence * scores.weight / (scores.weight @ scores.mass / scores.n)
-    sums = np.bincount(scores.cluster, weights=weighted)
-    clusters = np.unique(scores.cluster).size
-    factor = clusters / (clusters - 1) if clusters > 1 else np.nan
-    return float(np.sqrt(factor * (sums**2).sum()) / scores.n)
+def _times(one: ScenarioEffect, units: float) -> ScenarioEffect:
+    low, high = one.ci
+    return ScenarioEffect(
+        outcome=one.outcome,
+        versus=one.versus,
+        per="month",
+        estimate=None if one.estimate is None else units * one.estimate,
+        std_error=None if one.std_error is None else units * one.std_error,
+        ci=(None if low is None else units * low, None if high is None else units * high),
+    )
+
+
+def _few_events(book: Ledger, metrics: tuple[Metric, ...], arm: int, chosen: Bools) -> bool:
+    """Whether an arm has too few events among the chosen to be shown (ruling 4)."""
+    for a in {0, arm}:
+        got = book.received[a] & chosen
+        events = [int(np.count_nonzero(got & happened)) for happened in book.happened]
+        for metric in metrics:
+            ratio = metric.denominator is not None
+            k = metric.numerator if metric.denominator is None else metric.denominator
+            if events[k] < (LEAST_ORDERS if ratio else LEAST_EVENTS):
+                return True
+    return False

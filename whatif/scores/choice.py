@@ -165,8 +165,10 @@ def _blend(group: list[Candidate], weights: Floats) -> Candidate:
     predicted = np.zeros_like(group[0].predicted)
     for one, share in used:
         predicted += share * one.predicted
+    away = [share * one.elsewhere for one, share in used if one.elsewhere is not None]
     words = ", ".join(f"{100 * share:.0f} % {one.learner}" for one, share in used)
-    return replace(group[0], learner=words, predicted=predicted)
+    elsewhere = np.asarray(sum(away)) if away else None
+    return replace(group[0], learner=words, predicted=predicted, elsewhere=elsewhere)
 
 
 def _line(guess: Floats, observed: Floats, share: Floats) -> tuple[float | None, float | None]:

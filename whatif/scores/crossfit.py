@@ -10,6 +10,7 @@ import numpy as np
 from whatif.base.arrays import Floats
 from whatif.base.errors import EstimationError, Problem
 from whatif.design.record import Design
+from whatif.design.transport import TargetRows
 from whatif.scores.executor import Executor
 from whatif.scores.tasks import Shared, fold_tasks
 
@@ -30,12 +31,15 @@ class Candidate:
         Arm the model was fitted in; −1 for the propensity.
     predicted : ndarray
         Shape (n,) for an outcome mean, (n, A) for the propensity.
+    elsewhere : ndarray or None
+        The same at the rows of other populations, one below another; None without any.
     """
 
     learner: str
     target: str
     arm: int
     predicted: Floats
+    elsewhere: Floats | None = None
 
 
 def cross_fit(
@@ -47,6 +51,7 @@ def cross_fit(
     executor: Executor,
     tick: Tick | None = None,
     shared: Shared | None = None,
+    targets: tuple[TargetRows, ...] = (),
 ) -> tuple[Candidate, ...]:
     """Fit every learner for every nuisance on every fold.
 
@@ -67,6 +72,9 @@ def cross_fit(
     shared : Shared, optional
         Filled with model matrices and bins, and read instead of making them again; the caller
         vouches that covariates and folds are the same.
+    targets : tuple of TargetRows
+        Other populations to predict with the same models: the mean over the folds' models, or the
+        one model that never saw the cluster of a row, where the study knows that cluster.
 
     Raises
     ------
@@ -75,22 +83,51 @@ def cross_fit(
     """
     require_arms(design)
     out: dict[tuple[str, str, int], Floats] = {}
+    away: dict[tuple[str, str, int], Floats] = {}
+    values = np.concatenate([one.covariates for one in targets]) if targets else None
+    shares = _shares(design, targets)
     kept = Shared() if shared is None else shared
     for fold in range(design.n_folds):
-        tasks = fold_tasks(design, fold, learners, propensity=propensity, seed=seed, shared=kept)
+        tasks = fold_tasks(
+            design,
+            fold,
+            learners,
+            propensity=propensity,
+            seed=seed,
+            shared=kept,
+            elsewhere=values,
+        )
         held = design.fold == fold
-        for task, values in zip(tasks, executor.run(t.predict for t in tasks), strict=True):
-            for (target, arm), found in zip(task.nuisances, values, strict=True):
+        rows = int(held.sum())
+        for task, made in zip(tasks, executor.run(t.predict for t in tasks), strict=True):
+            for (target, arm), found in zip(task.nuisances, made, strict=True):
                 key = (task.learner, target, arm)
-                out.setdefault(key, np.empty((design.n, *found.shape[1:])))[held] = found
+                out.setdefault(key, np.empty((design.n, *found.shape[1:])))[held] = found[:rows]
+                if targets:
+                    more = (found[rows:].T * shares[fold]).T
+                    away[key] = away[key] + more if key in away else more
             if tick is not None:
                 tick(len(task.nuisances))
         if shared is None:
             kept.matrices.clear()
     return tuple(
-        Candidate(learner=learner, target=target, arm=arm, predicted=predicted)
-        for (learner, target, arm), predicted in out.items()
+        Candidate(
+            learner=key[0], target=key[1], arm=key[2], predicted=made, elsewhere=away.get(key)
+        )
+        for key, made in out.items()
     )
+
+
+def _shares(design: Design, targets: tuple[TargetRows, ...]) -> Floats:
+    """Return how much each fold's model says about each row of the targets, shape (folds, N)."""
+    if not targets:
+        return np.empty((design.n_folds, 0))
+    cluster = np.concatenate([one.cluster for one in targets])
+    fold_of = np.full(max(int(cluster.max()), int(design.cluster.max())) + 1, -1)
+    fold_of[design.cluster] = design.fold
+    own = fold_of[cluster]
+    folds = np.arange(design.n_folds)[:, None]
+    return np.where(own < 0, 1 / design.n_folds, own == folds)
 
 
 def count_models(design: Design, *, learners: tuple[str, ...], propensity: bool) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -15,10 +15,11 @@ from whatif.base.records import NuisanceQuality
 from whatif.contract.spec import OverlapSpec
 from whatif.design.probability import is_logged
 from whatif.design.record import Design
+from whatif.design.transport import TargetRows
 from whatif.engines.threads import one_blas_thread
 from whatif.scores import overlap
 from whatif.scores.choice import choose
-from whatif.scores.crossfit import Tick, cross_fit
+from whatif.scores.crossfit import Candidate, Tick, cross_fit
 from whatif.scores.executor import Executor, Threads
 from whatif.scores.populations import trimming_table
 from whatif.scores.record import Population, Scores, Target
@@ -30,6 +31,7 @@ from whatif.scores.targets import (
     averaged_scores,
 )
 from whatif.scores.tasks import BOOSTING, GLM, PROPENSITY, Shared
+from whatif.scores.transport import Elsewhere, transported
 
 LEARNERS = (GLM, BOOSTING)
 
@@ -44,6 +46,7 @@ def fit_scores(
     learners: tuple[str, ...] = LEARNERS,
     workers: int | None = None,
     tick: Tick | None = None,
+    targets: tuple[TargetRows, ...] = (),
 ) -> Scores:
     """Cross-fit the nuisances and return one doubly robust score per unit, arm and outcome.
 
@@ -68,6 +71,8 @@ def fit_scores(
         Models fitted side by side; the scores do not depend on it.
     tick : callable, optional
         Called with 1 after every fitted model.
+    targets : tuple of TargetRows
+        Other populations that the answer is carried to.
 
     Raises
     ------
@@ -80,19 +85,18 @@ def fit_scores(
     aim = TARGETS[target]
     executor = Threads(workers or os.cpu_count() or 1)
     fit = partial(_nuisances, seed=seed, learners=learners, executor=executor, tick=tick)
+    origin = partial(cross_fit, seed=seed, learners=learners, executor=executor, tick=tick)
     with one_blas_thread():
-        drawn = [fit(one) for one in _drawings(design)]
-        rounds = tuple(predictions for predictions, _ in drawn)
+        drawn = [fit(one, targets=targets) for one in _drawings(design)]
+        rounds = tuple(one.predictions for one in drawn)
         chance = averaged_chance(rounds)
         kept, population = _overlapping(design, aim, rounds, rule)
         table = _populations(design, aim, rounds, rule, kept)
-        if not kept.all():
-            rows = np.flatnonzero(kept)
-            design, chance = design.take(rows), chance[rows]
-            rounds = tuple(one.take(rows) for one in rounds)
+        design, rounds, chance = _left(design, rounds, chance, kept)
         gamma, mass = averaged_scores(aim, y=design.y, arm=design.arm, rounds=rounds)
         whole = average(design, gamma, mass)[None]
         repeats = whole if len(rounds) == 1 else _repeats(design, aim, rounds)
+        moved = transported(design, rounds, _away(drawn), targets, rule=rule, fit=origin)
     arms, outcomes = len(design.arms), len(design.outcomes)
     return Scores(
         arms=design.arms,
@@ -109,14 +113,25 @@ def fit_scores(
         unit=design.unit,
         columns=design.columns,
         clusters_assigned=design.clusters_assigned,
-        quality=drawn[0][1],
+        quality=drawn[0].quality,
         overlap=overlap.summarise(chance, design.arms, known=design.known is not None),
         population=population,
         repeats=repeats,
         key=key,
         populations=table,
         residual=_residual(design, rounds) if aim is TARGETS["att"] else None,
+        transported=moved,
     )
+
+
+def _left(
+    design: Design, rounds: tuple[Predictions, ...], chance: Floats, kept: Bools
+) -> tuple[Design, tuple[Predictions, ...], Floats]:
+    """Return what is left of a design and its predictions."""
+    if kept.all():
+        return design, rounds, chance
+    rows = np.flatnonzero(kept)
+    return design.take(rows), tuple(one.take(rows) for one in rounds), chance[rows]
 
 
 def _residual(design: Design, rounds: tuple[Predictions, ...]) -> Floats:
@@ -160,7 +175,7 @@ def refitter(
         shared = last[0][1] if same else Shared()
         last[:] = [(design, shared)]
         with one_blas_thread():
-            made, _ = _nuisances(
+            made = _nuisances(
                 design,
                 seed=seed,
                 learners=learners,
@@ -168,7 +183,7 @@ def refitter(
                 tick=None,
                 shared=shared,
             )
-            theta = _repeats(design, TARGETS[target], (made,))[0]
+            theta = _repeats(design, TARGETS[target], (made.predictions,))[0]
         return np.asarray(theta[1:] - theta[0])
 
     return refit
@@ -247,6 +262,19 @@ def estimates_propensity(design: Design) -> bool:
     return design.kind == "observational" and bool(design.features.names)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Drawn:
+    """What one drawing of the folds gives: predictions here and elsewhere, and their quality."""
+
+    predictions: Predictions
+    quality: tuple[NuisanceQuality, ...] = ()
+    elsewhere: Elsewhere | None = None
+
+
+def _away(drawn: list[_Drawn]) -> tuple[Elsewhere, ...]:
+    return tuple(one.elsewhere for one in drawn if one.elsewhere is not None)
+
+
 def _nuisances(
     design: Design,
     *,
@@ -255,13 +283,14 @@ def _nuisances(
     executor: Executor,
     tick: Tick | None,
     shared: Shared | None = None,
-) -> tuple[Predictions, tuple[NuisanceQuality, ...]]:
+    targets: tuple[TargetRows, ...] = (),
+) -> _Drawn:
     if not design.features.names:
-        mean, chance = _arm_means(design), shares(design)
+        mean, chance = arm_means(design), shares(design)
         if design.known is not None and np.ptp(design.known, axis=0).any():
             chance = design.known.copy()
         require_finite(mean, chance)
-        return Predictions(mean=mean, chance=chance), ()
+        return _Drawn(predictions=Predictions(mean=mean, chance=chance))
     candidates = cross_fit(
         design,
         learners=learners,
@@ -270,6 +299,7 @@ def _nuisances(
         executor=executor,
         tick=tick,
         shared=shared,
+        targets=targets,
     )
     chosen, quality = choose(design, candidates)
     arms, outcomes = range(len(design.arms)), design.outcomes
@@ -281,11 +311,27 @@ def _nuisances(
     else:
         chance = shares(design) if design.known is None else design.known.copy()
     require_finite(mean, chance)
-    return Predictions(mean=mean, chance=chance), quality
+    return _Drawn(
+        predictions=Predictions(mean=mean, chance=chance),
+        quality=quality,
+        elsewhere=_elsewhere(design, chosen) if targets else None,
+    )
 
 
-def _arm_means(design: Design) -> Floats:
-    """Arm means over all rows of a phase, not cross-fitted: differences of means are exact."""
+def _elsewhere(design: Design, chosen: dict[tuple[str, int], Candidate]) -> Elsewhere:
+    """Gather what was predicted at the rows of other populations."""
+    means = [[chosen[k, a].elsewhere for k in design.outcomes] for a in range(len(design.arms))]
+    chance = chosen[PROPENSITY, -1].elsewhere if estimates_propensity(design) else None
+    mean = np.moveaxis(np.array(means, dtype=np.float64), 2, 0)
+    require_finite(mean, np.ones((1, 1)) if chance is None else chance)
+    return Elsewhere(mean=mean, chance=chance)
+
+
+def arm_means(design: Design) -> Floats:
+    """Return arm means over all rows of a phase, shape (n, A, K).
+
+    Not cross-fitted, so that differences of means are exact.
+    """
     out = np.empty((design.n, len(design.arms), len(design.outcomes)))
     for phase in np.unique(design.phase):
         rows = design.phase == phase

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from whatif.base.arrays import frozen
+from whatif.base.arrays import Floats, frozen
 from whatif.base.errors import DataError, Problem
 from whatif.base.records import NuisanceQuality, OverlapSummary
-from whatif.scores.record import Population, Scores
+from whatif.scores.record import OptionScores, Population, Scores, Transported
 
 _META = b"whatif.scores.v1"
 
@@ -34,7 +34,8 @@ def write_parquet(scores: Scores, sink: Any, *, period: pd.Series | None) -> Non
 
     Columns ``unit, cluster, fold, period, weight, mass, arm, score:<arm>:<outcome>,
     propensity:<arm>, outcome:<outcome>``, ``residual:<outcome>`` where the scores do not tell it,
-    and every pre-treatment column.
+    ``option-score:<arm>:<…>`` and ``option-outcome:<…>`` where the study names an option (orders
+    and cost by option), and every pre-treatment column.
 
     Parameters
     ----------
@@ -66,6 +67,7 @@ def write_parquet(scores: Scores, sink: Any, *, period: pd.Series | None) -> Non
         data[f"outcome:{outcome}"] = scores.y[:, k]
         if scores.residual is not None:
             data[f"residual:{outcome}"] = scores.residual[:, k]
+    data |= _by_option(scores)
     for name in scores.columns:
         data[_stored(str(name), data)] = pa.array(scores.columns[name], from_pandas=True)
     table = pa.table(data).replace_schema_metadata({_META: json.dumps(_meta(scores)).encode()})
@@ -80,6 +82,18 @@ def write_parquet(scores: Scores, sink: Any, *, period: pd.Series | None) -> Non
         use_byte_stream_split=split,
         store_schema=True,
     )
+
+
+def _by_option(scores: Scores) -> dict[str, Floats]:
+    """Return the scores and outcomes by option as columns; none without options."""
+    if scores.options is None:
+        return {}
+    made: dict[str, Floats] = {}
+    for k, column in enumerate(scores.options.columns):
+        for a, arm in enumerate(scores.arms):
+            made[f"option-score:{arm}:{column}"] = scores.options.gamma[:, a, k]
+        made[f"option-outcome:{column}"] = scores.options.y[:, k]
+    return made
 
 
 def _stored(name: str, taken: Container[str]) -> str:
@@ -98,7 +112,12 @@ def _days(period: pd.Series) -> Any:  # noqa: ANN401  (a pyarrow array)
 
 
 def _meta(scores: Scores) -> dict[str, Any]:
-    return {
+    moved = [asdict(one) | _lists(one) for one in scores.transported]
+    extra: dict[str, Any] = {"transported": moved} if moved else {}
+    if scores.options is not None:
+        plain = ("names", "columns", "cost", "orders")
+        extra["options"] = {name: getattr(scores.options, name) for name in plain}
+    return extra | {
         "arms": scores.arms,
         "outcomes": scores.outcomes,
         "columns": [str(name) for name in scores.columns],
@@ -170,6 +189,22 @@ def _scores(table: Any, meta: dict[str, Any]) -> Scores:  # noqa: ANN401  (a pya
         key=meta["key"],
         populations=tuple(_population(row) for row in meta["populations"]),
         residual=_matrix(table, residual) if set(residual) <= set(ours) else None,
+        transported=tuple(_transported(row) for row in meta.get("transported", ())),
+        options=_options(table, arms, meta["options"]) if "options" in meta else None,
+    )
+
+
+def _options(table: Any, arms: tuple[str, ...], stored: dict[str, Any]) -> OptionScores:  # noqa: ANN401
+    columns = tuple(stored["columns"])
+    by_arm = [_matrix(table, [f"option-score:{a}:{k}" for k in columns]) for a in arms]
+    shape = (None, len(arms), len(columns))
+    return OptionScores(
+        names=tuple(stored["names"]),
+        columns=columns,
+        cost=stored["cost"],
+        orders=stored["orders"],
+        gamma=frozen("scores by option", np.stack(by_arm, axis=1), shape=shape),
+        y=_matrix(table, [f"option-outcome:{k}" for k in columns]),
     )
 
 
@@ -185,12 +220,21 @@ def _quality(row: dict[str, Any]) -> NuisanceQuality:
     return NuisanceQuality(**(row | pairs))
 
 
-def _lists(one: Population) -> dict[str, Any]:
-    return {"theta": one.theta.tolist(), "sigma": one.sigma.tolist()}
+def _lists(one: Population | Transported) -> dict[str, Any]:
+    pairs = (("theta", one.theta), ("sigma", one.sigma))
+    return {name: None if values is None else values.tolist() for name, values in pairs}
 
 
 def _population(row: dict[str, Any]) -> Population:
     return Population(**{**row, "theta": np.array(row["theta"]), "sigma": np.array(row["sigma"])})
+
+
+def _transported(row: dict[str, Any]) -> Transported:
+    arrays = {name: row[name] for name in ("theta", "sigma")}
+    made = {name: None if one is None else np.array(one) for name, one in arrays.items()}
+    levels = tuple((str(name), int(count)) for name, count in row["levels"])
+    listed = {name: tuple(row[name]) for name in ("covariates", "arm_effective")}
+    return Transported(**row | made | listed | {"levels": levels})
 
 
 def _overlap(row: dict[str, Any]) -> OverlapSummary:

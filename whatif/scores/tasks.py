@@ -122,15 +122,21 @@ def fold_tasks(
     propensity: bool,
     seed: int,
     shared: Shared,
+    elsewhere: NDArray[np.float32] | None = None,
 ) -> list[Task]:
-    """Return the tasks of one fold, the longest first."""
+    """Return the tasks of one fold, the longest first.
+
+    They predict the rows of the fold, followed by those of `elsewhere` where it is given.
+    """
     train, at = np.flatnonzero(design.fold != fold), np.flatnonzero(design.fold == fold)
     # Boosting bounds the weight in a leaf, so the scale of the weights would change its trees.
     weight = None if np.ptp(design.weight) == 0 else (design.weight / design.weight.mean())[train]
+    values = design.features.values
+    held = values[at] if elsewhere is None else np.concatenate([values[at], elsewhere])
     training = Training(
         sample=Sample(
-            x=design.features.values[train],
-            at=design.features.values[at],
+            x=values[train],
+            at=held,
             weight=weight,
             cluster=design.cluster[train],
         ),
@@ -140,7 +146,8 @@ def fold_tasks(
         levels=len(design.arms),
     )
     chance = ((PROPENSITY, -1),) if propensity else ()
-    by_arm = [tuple((k, a) for k in design.outcomes) for a in range(len(design.arms))]
+    arms = range(len(design.arms) if design.outcomes else 0)
+    by_arm = [tuple((k, a) for k in design.outcomes) for a in arms]
     tasks = []
     for name in (one for one in learners if one != GLM):
         fit_chance, fit_means = _learner(name, design, seed=seed, shared=shared)
@@ -206,9 +213,10 @@ def _glm_fold(
     x, at, curved = kept[fold]
     own = replace(training, sample=replace(training.sample, x=x, at=at))
     means = partial(_each, partial(_glm_mean, curved))
+    arms = range(training.levels if training.binary else 0)
     return [
         *(_chance_alone(partial(_glm_chance, curved), own) if propensity else []),
-        *(column for arm in range(training.levels) for column in _means_in(means, own, arm)),
+        *(column for arm in arms for column in _means_in(means, own, arm)),
     ]
 
 

@@ -1,20 +1,15 @@
-(function () {
-  "use strict";
-  var due = document.body.dataset.due;
-  var banner = document.getElementById("stale");
-  function look() {
-    if (banner && Date.now() > Date.parse(due)) banner.hidden = false;
-  }
+(() => {
+  const due = document.body.dataset.due, banner = document.getElementById("stale"), look = () => {
+    if (Date.now() > Date.parse(due)) banner.hidden = 0;
+  };
+  let opened;
   if (due) {
     look();
     document.addEventListener("visibilitychange", look);
   }
-  var opened = [];
-  addEventListener("beforeprint", function () {
-    opened = Array.from(document.querySelectorAll("details:not([open]):not(.withheld)"));
-    opened.forEach(function (part) { part.open = true; });
+  addEventListener("beforeprint", () => {
+    opened = document.querySelectorAll("details:not([open]):not(.withheld)");
+    opened.forEach((part) => part.open = 1);
   });
-  addEventListener("afterprint", function () {
-    opened.forEach(function (part) { part.open = false; });
-  });
+  addEventListener("afterprint", () => opened.forEach((part) => part.open = 0));
 })();

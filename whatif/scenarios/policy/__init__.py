@@ -1,0 +1,1 @@
+"""Who should get which arm: rules learned from scores, valued on clusters they never saw."""
