@@ -149,7 +149,15 @@ def give_arm(
     _require_both_arms(scores, book, arm, asked)
     mix = None if asked.mix is None else remixed(book, asked.mix, scores.arms, arm)
     paid = asked.prices.order if asked.prices.price else None
-    made = moments(book, arm=arm, chosen=asked.chosen, share=asked.share, mix=mix, paid=paid)
+    made = moments(
+        book,
+        arm=arm,
+        chosen=asked.chosen,
+        share=asked.share,
+        mix=mix,
+        charged=asked.prices.arm_cost != 0,
+        paid=paid,
+    )
     if asked.mix is not None:
         require_effective(made.effective_clusters)
     seen = {a: book.clusters_with(book.received[a] & asked.chosen) for a in {0, arm}}

@@ -28,12 +28,21 @@ class Levels:
         Mass of each level.
     within : sparse array, shape (C, G)
         The same by cluster.
+    base : ndarray, shape (K, G)
+        Sum of each outcome under the control in each level.
+    base_within : tuple of K sparse arrays, shape (C, G)
+        The same by cluster.
+    received : ndarray of int64, shape (A, G)
+        Units of each level that got each arm.
     """
 
     names: tuple[str, ...]
     code: Ints
     mass: Floats
     within: sparse.csr_array
+    base: Floats
+    base_within: tuple[sparse.csr_array, ...]
+    received: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,19 +113,31 @@ class Ledger:
     def levels(self, dimension: tuple[str, ...]) -> Levels:
         """Lay the levels of one column, or of a cross of several, over the rows."""
         if dimension not in self._levels:
-            cells = cut(self.columns, (dimension,))
-            found = cells.of_dimension(0)
-            code = (cells.code[:, 0] - found.start).take(self.order)
-            shape = (self.clusters, len(found))
-            self._levels[dimension] = Levels(
-                names=tuple(
-                    " × ".join(str(level) for _, level in cells.segments[cell]) for cell in found
-                ),
-                code=code,
-                mass=np.bincount(code, self.mass, len(found)).astype(np.float64),
-                within=sparse.csr_array((self.mass, (self.cluster, code)), shape=shape),
-            )
+            self._levels[dimension] = self._laid(dimension)
         return self._levels[dimension]
+
+    def _laid(self, dimension: tuple[str, ...]) -> Levels:
+        cells = cut(self.columns, (dimension,))
+        found = cells.of_dimension(0)
+        size = len(found)
+        code = (cells.code[:, 0] - found.start).take(self.order)
+
+        def within(values: Floats) -> sparse.csr_array:
+            return sparse.csr_array((values, (self.cluster, code)), shape=(self.clusters, size))
+
+        return Levels(
+            names=tuple(
+                " × ".join(str(level) for _, level in cells.segments[cell]) for cell in found
+            ),
+            code=code,
+            mass=np.bincount(code, self.mass, size).astype(np.float64),
+            within=within(self.mass),
+            base=np.stack(
+                [np.bincount(code, row, size).astype(np.float64) for row in self.score[0]]
+            ),
+            base_within=tuple(within(row) for row in self.score[0]),
+            received=np.stack([np.bincount(code[got], minlength=size) for got in self.received]),
+        )
 
     def by_cluster(self, values: Floats) -> Floats:
         """Sum values, shape (n,), within clusters, shape (C,)."""

@@ -100,8 +100,7 @@ def remixed(book: Ledger, mix: Mix, arms: tuple[str, ...], arm: int) -> Remix:
             )
         shares[levels.names.index(_word(level))] = share
     for a in sorted({0, arm}):
-        got = levels.code.take(np.flatnonzero(book.received[a]))
-        unseen = (shares > 0) & (np.bincount(got, minlength=shares.size) == 0)
+        unseen = (shares > 0) & (levels.received[a] == 0)
         if unseen.any():
             absent = ", ".join(levels.names[g] for g in np.flatnonzero(unseen))
             raise _refused(

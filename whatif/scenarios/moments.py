@@ -45,7 +45,7 @@ class Moments:
     base : ndarray, shape (K,)
         Each outcome under the control for everyone.
     given : float
-        Share of the population that gets the arm.
+        Share of the population that gets the arm; 0 where nobody asked.
     paid : float
         Mean of the outcome that is paid for, counted only where the arm is given; 0 without one.
     covariance : ndarray, shape (2K + 2, 2K + 2)
@@ -73,6 +73,7 @@ def moments(
     chosen: Bools,
     share: float,
     mix: Remix | None = None,
+    charged: bool = True,
     paid: int | None = None,
 ) -> Moments:
     """Average a what-if: `share` of the `chosen` units get `arm`, everyone else the control.
@@ -94,24 +95,22 @@ def moments(
         In (0, 1]; who of the chosen gets the arm is left to chance.
     mix : Remix, optional
         Another mix of the population.
+    charged : bool, optional
+        Whether the share that gets the arm is wanted, because giving it costs something.
     paid : int, optional
         The outcome that those who get the arm pay for.
     """
     outcomes = len(book.base)
-    rows = _rows(book, arm=arm, chosen=chosen, share=share, paid=paid)
+    people = _AsTheyAre(book) if mix is None else _Mixed(book, mix)
     values = np.zeros(2 * outcomes + 2)
     influence = np.zeros((values.size, book.clusters))
-    mass = book.cluster_mass if mix is None else mix.levels.within @ mix.ratio
-    each = None if mix is None else mix.ratio.take(mix.levels.code)
-    for j, row in enumerate(rows):
-        if mix is not None and each is not None:
-            values[j], influence[j] = _mixed(book, row, mix, each)
-        elif outcomes <= j < 2 * outcomes:
-            values[j], influence[j] = book.base[j - outcomes], book.base_influence[j - outcomes]
-        else:
-            values[j] = row.sum() / book.n
-            influence[j] = book.by_cluster(row) - values[j] * book.cluster_mass
+    for k in range(outcomes):
+        values[outcomes + k], influence[outcomes + k] = people.base(k)
+    scale = np.where(chosen, share, 0.0)
+    for j, row in _rows(book, arm=arm, scale=scale, charged=charged, paid=paid):
+        values[j], influence[j] = people.average(row)
     factor = book.clusters / (book.clusters - 1) if book.clusters > 1 else np.nan
+    mass = people.cluster_mass
     return Moments(
         change=values[:outcomes],
         base=values[outcomes : 2 * outcomes],
@@ -123,21 +122,51 @@ def moments(
 
 
 def _rows(
-    book: Ledger, *, arm: int, chosen: Bools, share: float, paid: int | None
-) -> Iterator[Floats]:
-    scale = share * chosen
-    yield from (gain * scale for gain in book.gain[arm])
-    yield from book.score[0]
-    yield book.mass * scale
+    book: Ledger, *, arm: int, scale: Floats, charged: bool, paid: int | None
+) -> Iterator[tuple[int, Floats]]:
+    """Yield what varies with the question, and its place among the averages."""
+    for k, gain in enumerate(book.gain[arm]):
+        yield k, gain * scale
+    if charged:
+        yield -2, book.mass * scale
     if paid is not None:
-        yield book.score[arm, paid] * scale
+        yield -1, book.score[arm, paid] * scale
 
 
-def _mixed(book: Ledger, row: Floats, mix: Remix, each: Floats) -> tuple[float, Floats]:
-    """Return the mean at another mix, and its influence by cluster; `each` is a row's M/P."""
-    levels, used = mix.levels, mix.shares > 0
-    inside = np.zeros(used.size)
-    total = np.bincount(levels.code, row, used.size)
-    inside[used] = total[used] / levels.mass[used]
-    away = book.by_cluster(row * each) - levels.within @ (mix.ratio * inside)
-    return float(mix.shares @ inside), away
+class _AsTheyAre:
+    """Averages over the population of the data, with influence by cluster."""
+
+    def __init__(self, book: Ledger) -> None:
+        self._book = book
+        self.cluster_mass = book.cluster_mass
+
+    def base(self, k: int) -> tuple[float, Floats]:
+        return float(self._book.base[k]), self._book.base_influence[k]
+
+    def average(self, row: Floats) -> tuple[float, Floats]:
+        mean = float(row.sum()) / self._book.n
+        return mean, self._book.by_cluster(row) - mean * self.cluster_mass
+
+
+class _Mixed:
+    """Averages over another mix, with influence by cluster."""
+
+    def __init__(self, book: Ledger, mix: Remix) -> None:
+        self._book, self._mix, self._ratio = book, mix, mix.ratio
+        self._each = self._ratio.take(mix.levels.code)
+        self.cluster_mass = mix.levels.within @ self._ratio
+
+    def base(self, k: int) -> tuple[float, Floats]:
+        levels = self._mix.levels
+        return self._of_levels(levels.base[k], levels.base_within[k] @ self._ratio)
+
+    def average(self, row: Floats) -> tuple[float, Floats]:
+        code, size = self._mix.levels.code, self._ratio.size
+        total = np.bincount(code, row, size).astype(np.float64)
+        return self._of_levels(total, self._book.by_cluster(row * self._each))
+
+    def _of_levels(self, total: Floats, summed: Floats) -> tuple[float, Floats]:
+        levels, used = self._mix.levels, self._mix.shares > 0
+        inside = np.zeros(used.size)
+        inside[used] = total[used] / levels.mass[used]
+        return float(self._mix.shares @ inside), summed - levels.within @ (self._ratio * inside)
