@@ -217,17 +217,26 @@ def measure_memory(session: Session, sizes: Sizes) -> list[Goal]:
 
 
 def measure_views(session: Session, sizes: Sizes) -> list[Goal]:
-    """Questions asked of the stored scores of the main study."""
+    """Questions asked of the stored scores of the main study, and of the page's sliders."""
     n = sizes.main
     with study_folder(n) as folder, published_run(folder, quick=True) as (_, out):
         said = session.note(
             f"opening the run and asking it, {n:,}",
             python("-m", "tests.benchmarks.views", STUDY, out),
         ).said
+    moved = session.note("moving sliders", python("-m", "tests.benchmarks.sliders")).said
     return [
-        Goal(work=f"{what} on stored scores, {n:,} sessions", figures="shortest of 5",
-             value=said[key], limit=50, unit="ms")
-        for key, what in (("scenario", "a scenario"), ("cut", "a new segment cut"))
+        *(
+            Goal(work=f"{what} on stored scores, {n:,} sessions", figures="shortest of 5",
+                 value=said[key], limit=50, unit="ms")
+            for key, what in (
+                ("scenario", "a scenario"),
+                ("scenario at another mix", "a scenario at another mix"),
+                ("cut", "a new segment cut"),
+            )
+        ),
+        Goal(work="one evaluation of the sliders in Chromium, 24 cells",
+             figures="shortest of 200", value=moved["milliseconds"], limit=0.1, unit="ms"),
     ]  # fmt: skip
 
 
