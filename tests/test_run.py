@@ -150,7 +150,7 @@ def test_asking_a_stored_run_is_ask_v1(made: tuple[Path, Path, Outcome]) -> None
     assert [e["outcome"] for e in record["effects"]] == [
         "converted", "shipping_cost", "cost_per_order",
     ]  # fmt: skip
-    assert "Per unit of the whole population:" in command(*question).out
+    assert "Per unit of the whole population and per month" in command(*question).out
     pairs = ["--value", "converted=20", "--mix", "device:mobile=0.9", "--mix", "device:desktop=0.1"]
     priced = json.loads(command(*question, *pairs, "--share", "0.5", "--json").out)
     assert priced["mix"] == [["device", "mobile", 0.9], ["device", "desktop", 0.1]]

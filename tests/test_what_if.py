@@ -19,7 +19,8 @@ from whatif.base.errors import UsageError
 from whatif.contract.spec import StudySpec
 from whatif.contract.where import mask, parse_where
 from whatif.publish.cut_log import read_cuts
-from whatif.run.what_if import Question, amounts, ask, shares
+from whatif.run.prices import amounts, shares
+from whatif.run.what_if import Question, ask
 from whatif.scenarios.give import ScenarioAnswer
 from whatif.scores.record import Scores
 
@@ -225,7 +226,7 @@ def test_a_cross_and_levels_that_are_numbers_can_be_mixed() -> None:
         ({"share": 0.0}, "share of 0.0 cannot be given"),
         ({"share": 1.01}, "share of 1.01 cannot be given"),
         ({"per": {"converted": -1.0}}, "is 18 in the study, and cannot become -1"),
-        ({"per": {"cost": float("nan")}}, "nan is not a finite number"),
+        ({"per": {"cost": float("nan")}}, "is nan, not a finite number"),
         ({"factor": {"cost": -0.1}}, "The price level of 'cost' is negative: -0.1"),
         ({"factor": {"converted": 2.0}}, "only an amount of money has one"),
         ({"arm_cost": {"expanded": -1.0}}, "The cost of 'expanded' is negative: -1"),
@@ -258,7 +259,7 @@ def test_a_mix_that_hardly_anyone_speaks_for_is_refused() -> None:
 def test_a_level_where_an_arm_was_never_seen_is_refused() -> None:
     scores = made_scores()
     arm = np.where(scores.columns["region"] == "c", 0, scores.arm)
-    with pytest.raises(UsageError, match="Nobody in c got expanded"):
+    with pytest.raises(UsageError, match="Nobody asked about in c got expanded"):
         asked(replace(scores, arm=arm), mix={"region": LEVELS})
 
 

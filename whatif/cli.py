@@ -30,7 +30,6 @@ StudyFile = Annotated[Path, typer.Argument(help="Study file (YAML), or its folde
 Out = Annotated[Path, typer.Option("--out", help="Folder of studies and their runs.")]
 Data = Annotated[str | None, typer.Option("--data", help="Data source instead of the study's.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Last day a row may have (YYYY-MM-DD).")]
-Pairs = Annotated[list[str] | None, typer.Option(metavar="NAME=NUMBER")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 INTEGRITY = 4
@@ -46,7 +45,7 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Fit again even if stored.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out checks that refit.")] = False,
     publish: Annotated[bool, typer.Option("--publish", help="Put the run on the site.")] = False,
-    site: Annotated[Path | None, typer.Option(help="Folder of the site [OUT/site].")] = None,
+    site: Annotated[Path | None, typer.Option(help="Folder of the site (OUT/site).")] = None,
 ) -> None:
     """Answer a study: identify, score, check, decide, write the page."""
     from whatif.run.job import Target, run_study
@@ -78,32 +77,43 @@ def check(study: StudyFile, data: Data = None, as_of: AsOf = None, as_json: Json
 def ask(
     run: Annotated[str, typer.Argument(help="Run folder, run id or study name.")],
     give: Annotated[
-        str | None, typer.Option("--give", help="The arm to give [the verdict's].")
+        str | None, typer.Option("--give", help="The arm to give (default: the verdict's).")
     ] = None,
-    where: Annotated[str, typer.Option("--where", help="To whom; everyone by default.")] = "",
+    where: Annotated[str | None, typer.Option("--where", help="To whom (default: all).")] = None,
     share: Annotated[float, typer.Option("--share", help="To which share of them.")] = 1.0,
-    mix: Pairs = None,
-    value: Pairs = None,
-    factor: Pairs = None,
-    arm_cost: Pairs = None,
-    price: Pairs = None,
+    mix: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN:LEVEL=SHARE", help="In another mix of people."),
+    ] = None,
+    value: Annotated[
+        list[str] | None, typer.Option(metavar="OUTCOME=WORTH", help="Worth of one of an outcome.")
+    ] = None,
+    factor: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OUTCOME=LEVEL", help="Price level; 1.1: dearer."),
+    ] = None,
+    arm_cost: Annotated[
+        list[str] | None, typer.Option(metavar="ARM=COST", help="Cost of giving it to one unit.")
+    ] = None,
+    price: Annotated[
+        list[str] | None, typer.Option(metavar="ARM=PRICE", help="What an order pays under it.")
+    ] = None,
     units_per_month: Annotated[float | None, typer.Option(help="Units a month.")] = None,
     out: Out = Path("reports"),
     as_json: Json = False,
 ) -> None:
     """Say what would change if a share of these units got this arm and the rest the control.
 
-    --value OUTCOME=WORTH, --factor OUTCOME=PRICE_LEVEL, --arm-cost ARM=COST and --price ARM=PRICE
-    replace the study's amounts; --mix COLUMN:LEVEL=SHARE asks about another population. Each may
-    be repeated.
+    Amounts replace the study's; options that take NAME=NUMBER may be repeated.
     """
     from whatif.run.job import ask_run
-    from whatif.run.what_if import Question, amounts, shares
+    from whatif.run.prices import amounts, read_where, shares
+    from whatif.run.what_if import Question
 
     with _errors(as_json=as_json):
         question = Question(
             give=give,
-            where=where,
+            where=read_where(where),
             share=share,
             mix=shares(mix or ()),
             per=amounts(value or (), "--value"),
@@ -144,10 +154,11 @@ def calibrate(
 @app.command()
 def power(
     study: StudyFile,
-    units: Annotated[int | None, typer.Option(help="Units to analyse [as many as past].")] = None,
+    units: Annotated[int | None, typer.Option(help="Units (default: as in the past).")] = None,
     days: Annotated[int | None, typer.Option(help="Days to run, in place of units.")] = None,
     effect: Annotated[
-        float | None, typer.Option(help="Effect on the primary metric to see [what matters].")
+        float | None,
+        typer.Option(help="Effect to see (default: what matters)."),
     ] = None,
     data: Data = None,
     as_of: AsOf = None,

@@ -216,24 +216,26 @@ class Answer(ScoredAnswer, Surfaces, Policies):
         ------
         UsageError
             If a name or the expression is not known, nobody satisfies it, an amount is negative,
-            shares do not add up, or the data cannot speak of the mix.
+            shares do not add up, the data cannot speak of the mix, or the verdict is withheld.
         """
         from whatif.api.what_if import WhatIf
-        from whatif.run.what_if import Question, ask
+        from whatif.run.what_if import Question, amounts_of, ask, require_trusted
 
+        require_trusted(self.verdict)
+        question = Question(
+            give=give, where=where, share=share, mix=mix or {}, per=per or {},
+            factor=factor or {}, arm_cost=arm_cost or {}, price=price or {},
+            units_per_month=units_per_month,
+        )  # fmt: skip
         made = ask(
             self.scores,
             self.spec,
-            Question(
-                give=give, where=where, share=share, mix=mix or {}, per=per or {},
-                factor=factor or {}, arm_cost=arm_cost or {}, price=price or {},
-                units_per_month=units_per_month,
-            ),
+            question,
             days=json.loads(self.json)["data"]["days"],
             recommended=self.verdict.arm,
             folder=self.folder,
-        )  # fmt: skip
-        return WhatIf.of(made, units=self.scores.n, level=self.spec.level)
+        )
+        return WhatIf.of(made, self.spec, amounts_of(question), units=self.scores.n)
 
     def decomposition(self, by: Cut = None) -> DecompositionTable:
         """Return why cost per unit differs: more orders, other options, or dearer options.

@@ -19,7 +19,9 @@ def transport_table(scores: Scores, spec: StudySpec, *, name: str | None) -> Rec
     if name is None:
         return RecordTable(
             title="Other populations",
-            note="Effects are carried there by covariates; refused: why they are not.",
+            note="Effects are carried there by covariates; refused: why they are not."
+            if scores.transported
+            else "This run carried nothing to another population; name tables under `transport`.",
             records=scores.transported,
             shown=("name", "n", "clusters", "effective", "outside", "refused"),
         )

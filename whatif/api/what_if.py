@@ -9,7 +9,9 @@ from whatif.api.tables import RecordTable
 
 if TYPE_CHECKING:
     from whatif.base.records import BreakEven
+    from whatif.contract.spec import StudySpec
     from whatif.scenarios.give import ScenarioAnswer, ScenarioEffect
+    from whatif.verdict.scenario_wording import Amounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -25,14 +27,14 @@ class WhatIf(RecordTable):
     answer: ScenarioAnswer
 
     @classmethod
-    def of(cls, made: ScenarioAnswer, *, units: int, level: float) -> WhatIf:
+    def of(cls, made: ScenarioAnswer, spec: StudySpec, amounts: Amounts, *, units: int) -> WhatIf:
         """Lay out an answer."""
         from whatif.verdict.scenario_wording import what_if_notes, what_if_title
 
         profit = () if made.profit is None else (made.profit,)
         return cls(
             title=what_if_title(made),
-            note=" ".join(what_if_notes(made, units=units, level=level)),
+            note=" ".join(what_if_notes(made, spec, amounts, units=units)),
             records=(*made.effects, *profit, *made.monthly),
             shown=("outcome", "per", "estimate", "std_error", "ci"),
             answer=made,

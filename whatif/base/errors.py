@@ -115,6 +115,9 @@ class LockedError(WhatIfError):
     code, exit_code = "WI-LOCKED", 75
 
 
+_MOST_NAMES = 20
+
+
 def did_you_mean(name: str, known: list[str]) -> str:
     """Return a hint such as ``did you mean 'device'?``, or the list of known names.
 
@@ -124,4 +127,7 @@ def did_you_mean(name: str, known: list[str]) -> str:
     "did you mean 'device'?"
     """
     near = get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}."
+    if near:
+        return f"did you mean {near[0]!r}?"
+    some, more = sorted(known)[:_MOST_NAMES], len(known) - _MOST_NAMES
+    return f"known: {', '.join(some)}{f' … and {more:,} more' if more > 0 else ''}."

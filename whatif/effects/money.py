@@ -14,7 +14,7 @@ from whatif.effects.joint import Joint
 from whatif.effects.minimum import enough_for_interval
 from whatif.effects.ratio_sets import ratio_of
 from whatif.effects.rows import Ends, Segment
-from whatif.scores.record import Target
+from whatif.scores.record import Scores, Target
 
 DAYS_PER_MONTH = 30.44
 
@@ -85,6 +85,27 @@ def units_per_month(value: ValueSpec, *, units: int, days: int | None) -> float 
     if value.units_per_month != "auto":
         return float(value.units_per_month)
     return None if days is None else units / days * DAYS_PER_MONTH
+
+
+def monthly_units(value: ValueSpec, scores: Scores, *, days: int | None) -> float | None:
+    """Return units a month that averages of `scores` speak of; None where nobody knows.
+
+    A study's number counts everyone. Averages over units that got an arm speak of their share of
+    it; those weighted by overlap speak of no number of units.
+
+    Parameters
+    ----------
+    value : ValueSpec
+        Money as declared.
+    scores : Scores
+        Scores of n units.
+    days : int or None
+        Days they cover.
+    """
+    everyone = units_per_month(value, units=scores.n, days=days)
+    if everyone is None or scores.target == "overlap":
+        return None
+    return everyone * float(scores.weight @ scores.mass / scores.weight.sum())
 
 
 def money(means: Joint, value: ValueSpec, *, arm: int, per_month: float, level: float) -> Money:

@@ -110,6 +110,8 @@ def find_run(out: Path, ref: str) -> Path:
 
 
 def _of_folder(folder: Path) -> Path | None:
+    if folder.name == LATEST and folder.is_file():
+        return _latest(folder.parent.parent)
     return folder if (folder / ANSWER).is_file() else _latest(folder)
 
 

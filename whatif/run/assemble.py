@@ -21,7 +21,7 @@ from whatif.design.transport import TargetRows
 from whatif.effects.bounds.lee import lee_bounds
 from whatif.effects.joint import Joint
 from whatif.effects.looks.ranges import Looks, net_value
-from whatif.effects.money import money, units_per_month
+from whatif.effects.money import money, monthly_units
 from whatif.effects.populations import population_rows
 from whatif.effects.repetitions import RepetitionSpread, repetition_notice, repetition_spread
 from whatif.effects.rows import EffectRow, EffectRows, Ends
@@ -117,7 +117,7 @@ def assemble(
 ) -> Report:
     """Read the effects, decide, and return the report of the run."""
     spec, data = prepared.spec, prepared.data
-    worth = _money(prepared, means, looks, scores.n)
+    worth = _money(prepared, scores, means, looks)
     read = readings(effects, spec, as_of=_last_day(data))
     spread = repetition_spread(scores, effects, spec)
     summary = _summary(prepared, scores, clusters=int(means.counts.clusters[0]))
@@ -149,17 +149,17 @@ def assemble(
         made_at=data.as_of,
         calibration=prepared.calibration,
         decomposition=decomposition_of(scores, spec),
-        scenario=_sliders(means, prepared, verdict, summary),
+        scenario=_sliders(means, scores, prepared, verdict, summary),
     )
 
 
 def _sliders(
-    means: Joint, prepared: Prepared, verdict: Verdict, summary: DataSummary
+    means: Joint, scores: Scores, prepared: Prepared, verdict: Verdict, summary: DataSummary
 ) -> str | None:
     """Return the scenario file for the page; a withheld verdict leaves nothing to move."""
     if verdict.decision is Decision.CANNOT_BE_TRUSTED:
         return None
-    return scenario_of_run(means, prepared.spec, verdict, summary, run_id=prepared.run_id)
+    return scenario_of_run(means, scores, prepared.spec, verdict, summary, run_id=prepared.run_id)
 
 
 def _last_day(data: DataSet) -> dt.date | None:
@@ -199,13 +199,15 @@ def _evidence(prepared: Prepared, checks: tuple[CheckResult, ...]) -> Evidence:
     return "unbalanced" if doubted else "adjusted"
 
 
-def _money(prepared: Prepared, means: Joint, looks: Looks | None, units: int) -> dict[str, Money]:
+def _money(
+    prepared: Prepared, scores: Scores, means: Joint, looks: Looks | None
+) -> dict[str, Money]:
     """Return the money by arm; its range holds at every look where there are several."""
     spec, data = prepared.spec, prepared.data
     if spec.value is None:
         return {}
     days = counted_days(spec, data.period, as_of=data.as_of)
-    per_month = units_per_month(spec.value, units=units, days=days)
+    per_month = monthly_units(spec.value, scores, days=days)
     if per_month is None:
         return {}
     made = {

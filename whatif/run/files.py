@@ -40,7 +40,7 @@ def texts_of(run: Run) -> dict[str, bytes]:
     if report.calibration is not None:
         files[CALIBRATION] = calibration_json(report.calibration)
     scenario = report.scenario or scenario_of_run(
-        run.means, report.spec, report.verdict, report.data, run_id=report.run_id
+        run.means, run.scores, report.spec, report.verdict, report.data, run_id=report.run_id
     )
     if scenario is not None:
         files[SCENARIO] = scenario

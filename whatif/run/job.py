@@ -26,7 +26,7 @@ from whatif.run.answers import open_run
 from whatif.run.assemble import Prepared
 from whatif.run.calibration_file import FILE as CALIBRATION
 from whatif.run.files import ENTRY, FILES, files_of
-from whatif.run.what_if import Question, ask
+from whatif.run.what_if import Question, amounts_of, ask
 from whatif.verdict.record import Decision
 from whatif.verdict.scenario_wording import asked_line, what_if_notes, what_if_title
 
@@ -233,23 +233,24 @@ def ask_run(ref: str, question: Question, *, out: Path) -> Found:
         folder=opened.folder,
     )
     withheld = verdict.decision is Decision.CANNOT_BE_TRUSTED
+    amounts, spec = amounts_of(question), opened.spec
+    told = {name: dict(getattr(amounts, name)) for name in ("per", "factor", "arm_cost", "price")}
     record = {
         "schema": "ask.v1",
         **json.loads(canonical_json(asdict(made))),
+        **told,
         "verdict": str(verdict.decision),
     }
     if withheld:
-        text = f"{verdict.headline} No what-if is answered from it; see the page for the reason."
+        text = f"{verdict.headline} No what-if is answered from them; the page says why."
         gone: dict[str, Any] = {"effects": [], "profit": None, "monthly": [], "break_even": None}
         return Found(record=record | gone, text=text, withheld=True)
-    level, profit = opened.spec.level, () if made.profit is None else (made.profit,)
+    profit = () if made.profit is None else (made.profit,)
     lines = [
-        f"{what_if_title(made)}, {opened.scores.arms[0]} to the rest.",
-        "Per unit of the whole population:",
-        *(asked_line(effect, f"{level:.0%}") for effect in (*made.effects, *profit)),
-        *(["Per month:"] if made.monthly else []),
-        *(asked_line(effect, f"{level:.0%}") for effect in made.monthly),
-        *what_if_notes(made, units=opened.scores.n, level=level),
+        f"{what_if_title(made)}.",
+        *(asked_line(effect, spec, made.currency) for effect in (*made.effects, *profit)),
+        *(asked_line(effect, spec, made.currency) for effect in made.monthly),
+        *what_if_notes(made, spec, amounts, units=opened.scores.n),
         f"The study's verdict: {verdict.headline}",
     ]
     return Found(record=record, text="\n".join(lines))

@@ -11,7 +11,7 @@ from whatif.base.records import DataSummary
 from whatif.contract.spec import StudySpec, ValueSpec
 from whatif.effects.cells import cut
 from whatif.effects.joint import Joint, joint
-from whatif.effects.money import units_per_month
+from whatif.effects.money import monthly_units
 from whatif.scenarios.sheet.build import About, sheet_of
 from whatif.scenarios.sheet.text import encode
 from whatif.scores.record import Scores
@@ -27,7 +27,7 @@ def scenario_text(
     *,
     run_id: str,
     as_of: str | None,
-    days: int | None,
+    units: float | None,
 ) -> str | None:
     """Return the text of ``scenario.json``; None where there is nothing to ask.
 
@@ -43,15 +43,14 @@ def scenario_text(
         Content hash of the run.
     as_of : str or None
         Last day of its data.
-    days : int or None
-        Days that its units were first seen on.
+    units : float or None
+        Units a month that its averages speak of.
     """
-    value = spec.value or ValueSpec(currency="", per={})
     about = About(
         run_id=run_id,
         as_of=as_of,
         arm=verdict.arm,
-        units=units_per_month(value, units=int(means.counts.units[0]), days=days),
+        units=units,
         withheld=verdict.decision is Decision.CANNOT_BE_TRUSTED,
     )
     sheet = sheet_of(means, spec, about)
@@ -59,11 +58,22 @@ def scenario_text(
 
 
 def scenario_of_run(
-    means: Joint, spec: StudySpec, verdict: Verdict, data: DataSummary, *, run_id: str
+    means: Joint,
+    scores: Scores,
+    spec: StudySpec,
+    verdict: Verdict,
+    data: DataSummary,
+    *,
+    run_id: str,
 ) -> str | None:
     """Return the scenario file of a run that is being assembled."""
     as_of = None if data.as_of is None else data.as_of.isoformat()
-    return scenario_text(means, spec, verdict, run_id=run_id, as_of=as_of, days=data.days)
+    units = _units(scores, spec, data.days)
+    return scenario_text(means, spec, verdict, run_id=run_id, as_of=as_of, units=units)
+
+
+def _units(scores: Scores, spec: StudySpec, days: int | None) -> float | None:
+    return monthly_units(spec.value or ValueSpec(currency="", per={}), scores, days=days)
 
 
 def scenario_of_answer(
@@ -98,7 +108,7 @@ def scenario_of_answer(
         verdict,
         run_id=stored["run_id"],
         as_of=stored["as_of"],
-        days=stored["data"]["days"],
+        units=_units(scores, spec, stored["data"]["days"]),
     )
     if made is None:
         raise UsageError(

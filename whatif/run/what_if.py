@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,18 @@ import numpy as np
 
 from whatif.base.arrays import Bools
 from whatif.base.errors import Problem, UsageError
-from whatif.contract.spec import StudySpec, ValueSpec
+from whatif.contract.spec import StudySpec
 from whatif.contract.where import columns_of, mask, parse_where
 from whatif.contract.where_ast import All, Compare, Expression, Literal, Name
-from whatif.effects.money import units_per_month
 from whatif.effects.table import metrics_of
 from whatif.publish.cut_log import log_cut
-from whatif.run.named import index_of, require_finite
+from whatif.run.prices import prices_of, require_readable
 from whatif.scenarios.give import ScenarioAnswer, Whatif, give_arm
 from whatif.scenarios.ledger import Ledger, ledger
 from whatif.scenarios.mix import mix_of
-from whatif.scenarios.prices import Prices
 from whatif.scores.record import Scores
+from whatif.verdict.record import Decision, Verdict
+from whatif.verdict.scenario_wording import Amounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,66 +56,6 @@ class Question:
     arm_cost: Mapping[str, float] = field(default_factory=dict)
     price: Mapping[str, float] = field(default_factory=dict)
     units_per_month: float | None = None
-
-
-def amounts(pairs: Sequence[str], option: str) -> dict[str, float]:
-    """Read ``NAME=NUMBER`` of a command line.
-
-    Raises
-    ------
-    UsageError
-        If a pair is not one.
-
-    Examples
-    --------
-    >>> amounts(["converted=20"], "--value")
-    {'converted': 20.0}
-    """
-    return dict(_pair(text, option) for text in pairs)
-
-
-def shares(pairs: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Read ``COLUMN:LEVEL=SHARE`` of a command line.
-
-    Raises
-    ------
-    UsageError
-        If a pair is not one.
-
-    Examples
-    --------
-    >>> shares(["device:mobile=0.7", "device:desktop=0.3"])
-    {'device': {'mobile': 0.7, 'desktop': 0.3}}
-    """
-    found: dict[str, dict[str, float]] = {}
-    for text in pairs:
-        name, share = _pair(text, "--mix")
-        column, colon, level = name.partition(":")
-        if not colon:
-            raise _unreadable("--mix", text, "--mix device:mobile=0.7")
-        found.setdefault(column, {})[level] = share
-    return found
-
-
-def _pair(text: str, option: str) -> tuple[str, float]:
-    name, _, number = text.rpartition("=")
-    try:
-        amount = float(number)
-    except ValueError:
-        amount = math.nan
-    if not name or not math.isfinite(amount):
-        raise _unreadable(option, text, f"{option} {name or 'converted'}=18.5")
-    return name, amount
-
-
-def _unreadable(option: str, text: str, example: str) -> UsageError:
-    return UsageError(
-        Problem(
-            what=f"{option} {text!r} cannot be read.",
-            why="a question that is half understood gets the wrong answer.",
-            fix=f"write e.g. {example}.",
-        )
-    )
 
 
 def ask(
@@ -153,6 +92,7 @@ def ask(
     PublishError
         If the log of cuts cannot be written.
     """
+    require_readable(question)
     give = _given(scores, question.give, recommended)
     asked = None if not question.where else parse_where(question.where)
     book = ledger(scores)
@@ -166,7 +106,7 @@ def ask(
             chosen=_chosen(book, asked, spec),
             share=question.share,
             mix=mix_of(question.mix) if question.mix else None,
-            prices=_prices(scores, spec, question, give=give, days=days),
+            prices=prices_of(scores, spec, question, give=give, days=days),
             planned=planned,
         ),
         level=spec.level,
@@ -174,6 +114,35 @@ def ask(
     if folder is not None and not planned:
         log_cut(folder, (question.where,), at=dt.datetime.now(dt.UTC))
     return made
+
+
+def amounts_of(question: Question) -> Amounts:
+    """Return the amounts that a question puts in place of the study's."""
+    return Amounts(
+        per=question.per,
+        factor=question.factor,
+        arm_cost=question.arm_cost,
+        price=question.price,
+        units_per_month=question.units_per_month,
+    )
+
+
+def require_trusted(verdict: Verdict) -> None:
+    """Refuse what-ifs of a run whose verdict was withheld.
+
+    Raises
+    ------
+    UsageError
+        If an integrity check broke.
+    """
+    if verdict.decision is Decision.CANNOT_BE_TRUSTED:
+        raise UsageError(
+            Problem(
+                what="The verdict of this run was withheld: an integrity check broke.",
+                why="a what-if would turn numbers that cannot be trusted into more of them.",
+                fix="mend what the check found and run the study again.",
+            )
+        )
 
 
 def _given(scores: Scores, give: str | None, recommended: str | None) -> str:
@@ -233,77 +202,3 @@ def _is_declared(asked: Expression, spec: StudySpec) -> bool:
     ]
     declared = {frozenset(dimension) for dimension in spec.segments}
     return len(named) == len(parts) == len(set(named)) and frozenset(named) in declared
-
-
-def _prices(
-    scores: Scores, spec: StudySpec, question: Question, *, give: str, days: int | None
-) -> Prices:
-    outcomes = list(scores.outcomes)
-    known = spec.value or ValueSpec(currency="", per={})
-    per = {**known.per, **question.per}
-    for name, amount in question.per.items():
-        index_of(name, outcomes, "outcome")
-        require_finite(f"the worth of {name!r}", amount)
-        _require_sign(name, amount, spec)
-    for name, amount in question.factor.items():
-        index_of(name, outcomes, "outcome")
-        _require_price(f"the price level of {name!r}", amount)
-        _require_amount(name, spec)
-    for what, amounts in (("cost", question.arm_cost), ("price", question.price)):
-        for arm, amount in amounts.items():
-            index_of(arm, list(scores.arms), "arm")
-            _require_price(f"the {what} of {arm!r}", amount)
-    cost = {**known.arm_cost, **question.arm_cost}
-    worth = np.array([per.get(name, 0.0) for name in outcomes])
-    order = next((k for k, amount in enumerate(worth) if amount > 0), None)
-    price = question.price.get(give, 0.0)
-    if price and order is None:
-        raise _refused("A price is named, but no outcome is worth anything, so nobody pays it.")
-    return Prices(
-        per=worth,
-        factor=np.array([question.factor.get(name, 1.0) for name in outcomes]),
-        arm_cost=cost.get(give, 0.0) - cost.get(scores.arms[0], 0.0),
-        price=price,
-        order=order,
-        currency=known.currency,
-        units_per_month=_units(scores, known, question.units_per_month, days),
-    )
-
-
-def _units(scores: Scores, known: ValueSpec, asked: float | None, days: int | None) -> float | None:
-    if asked is None:
-        return units_per_month(known, units=scores.n, days=days)
-    if not (math.isfinite(asked) and asked > 0):
-        raise _refused(f"Units a month must be more than 0, not {asked:g}.")
-    return asked
-
-
-def _require_price(what: str, amount: float) -> None:
-    require_finite(what, amount)
-    if amount < 0:
-        raise _refused(f"{what[:1].upper()}{what[1:]} is negative: {amount:g}.")
-
-
-def _require_sign(name: str, amount: float, spec: StudySpec) -> None:
-    """Refuse a worth on the wrong side: an order costs nothing to have, a cost earns nothing."""
-    known = None if spec.value is None else spec.value.per.get(name)
-    if known is not None and known * amount < 0:
-        raise _refused(
-            f"The worth of {name!r} is {known:g} in the study, and cannot become {amount:g}."
-        )
-
-
-def _require_amount(name: str, spec: StudySpec) -> None:
-    kinds = {outcome.column: outcome.kind for outcome in spec.outcomes}
-    if kinds.get(name) in ("binary", "count", "category"):
-        raise _refused(f"{name!r} has no price level: only an amount of money has one.")
-
-
-def _refused(what: str) -> UsageError:
-    return UsageError(
-        Problem(
-            what=what,
-            why="money counted with the wrong sign or size answers another question.",
-            fix="correct the amount; see `answer.scenario`.",
-        )
-    )

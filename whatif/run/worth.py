@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from whatif.base.errors import Problem, UsageError
 from whatif.contract.spec import StudySpec, ValueSpec
-from whatif.effects.money import MoneyRow, money_row, units_per_month
+from whatif.effects.money import MoneyRow, money_row, monthly_units
 from whatif.run.named import (
     Names,
     Where,
@@ -55,7 +55,7 @@ def money(
             arm=chosen,
             versus=other,
             cell=cell,
-            per_month=units_per_month(value, units=scores.n, days=days),
+            per_month=monthly_units(value, scores, days=days),
             level=spec.level,
         )
         for chosen, other in pairs

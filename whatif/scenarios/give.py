@@ -21,8 +21,15 @@ from whatif.effects.minimum import (
 from whatif.effects.rows import Ends
 from whatif.scenarios.ledger import Ledger, ledger
 from whatif.scenarios.mix import Mix, remixed, require_effective
-from whatif.scenarios.moments import Moments, moments
-from whatif.scenarios.prices import Number, Prices, break_even_of, change_of, profit_of
+from whatif.scenarios.moments import Moments, Remix, moments
+from whatif.scenarios.prices import (
+    Number,
+    Prices,
+    break_even_of,
+    change_of,
+    near_zero,
+    profit_of,
+)
 from whatif.scores.record import Scores
 
 PROFIT = "profit"
@@ -33,7 +40,7 @@ class ScenarioEffect:
     """Change of one metric against control for everyone, per unit of the population or per month.
 
     Estimate and error are None for a ratio without orders to divide by; the interval is None below
-    ten clusters an arm.
+    ten clusters an arm, and for a ratio whose denominator may be close to zero.
     """
 
     outcome: str
@@ -76,6 +83,8 @@ class ScenarioAnswer:
         Whether those who get it are too few to be shown on a page.
     planned : bool
         Whether the study declared this group: everyone, or a segment.
+    target, population : str
+        Whom averages speak of, as in the scores.
     """
 
     give: str
@@ -92,6 +101,8 @@ class ScenarioAnswer:
     effective_clusters: float
     small: bool
     planned: bool
+    target: str
+    population: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -147,7 +158,9 @@ def give_arm(
             )
         )
     _require_both_arms(scores, book, arm, asked)
-    mix = None if asked.mix is None else remixed(book, asked.mix, scores.arms, arm)
+    mix, who = None, asked.chosen
+    if asked.mix is not None:
+        mix, who = remixed(book, asked.mix, scores.arms, arm=arm, chosen=asked.chosen)
     paid = asked.prices.order if asked.prices.price else None
     made = moments(
         book,
@@ -160,14 +173,16 @@ def give_arm(
     )
     if asked.mix is not None:
         require_effective(made.effective_clusters)
-    seen = {a: book.clusters_with(book.received[a] & asked.chosen) for a in {0, arm}}
+    seen = {a: _clusters(book, book.received[a] & who, mix) for a in {0, arm}}
     return _answer(
         scores,
         metrics,
         asked,
         made,
-        critical=_critical(scores, book, seen, asked.chosen, level),
-        small=min(seen.values()) < LEAST_CLUSTERS or _few_events(book, metrics, arm, asked.chosen),
+        critical=_critical(
+            seen, level, book=book, who=who, mix=mix, whole=scores.clusters_assigned
+        ),
+        small=min(seen.values()) < LEAST_CLUSTERS or _few_events(book, metrics, arm, who),
     )
 
 
@@ -206,15 +221,33 @@ def _require_both_arms(scores: Scores, book: Ledger, arm: int, asked: Whatif) ->
         )
 
 
+def _clusters(book: Ledger, rows: Bools, mix: Remix | None) -> float:
+    """Count the clusters that hold any of `rows`, at another mix what they are worth there."""
+    if mix is None:
+        return float(book.clusters_with(rows))
+    mass = book.by_cluster(book.mass * mix.ratio.take(mix.levels.code) * rows)
+    square = float((mass**2).sum())
+    return float(mass.sum()) ** 2 / square if square > 0 else 0.0
+
+
 def _critical(
-    scores: Scores, book: Ledger, seen: dict[int, int], chosen: Bools, level: float
+    seen: dict[int, float],
+    level: float,
+    *,
+    book: Ledger,
+    who: Bools,
+    mix: Remix | None,
+    whole: bool,
 ) -> float | None:
-    """Return the critical value, its degrees of freedom counted among the chosen."""
+    """Return the critical value, its degrees of freedom counted among those who get the arm.
+
+    Where whole clusters were assigned (`whole`), those of the smaller arm count.
+    """
     fewest = min(seen.values())
     if fewest < LEAST_ARM_CLUSTERS_FOR_INTERVAL:
         return None
-    counted = fewest if scores.clusters_assigned else book.clusters_with(chosen)
-    return t_critical(level, counted - 1)
+    counted = fewest if whole else _clusters(book, who, mix)
+    return t_critical(level, int(counted) - 1)
 
 
 def _answer(
@@ -227,8 +260,16 @@ def _answer(
     small: bool,
 ) -> ScenarioAnswer:
     prices, versus = asked.prices, scores.arms[0]
-    changes = [(metric, change_of(made, metric, prices)) for metric in metrics]
-    effects = [_effect(metric.name, versus, number, made, critical) for metric, number in changes]
+    effects = [
+        _effect(
+            metric.name,
+            versus,
+            change_of(made, metric, prices),
+            made,
+            None if near_zero(made, metric, critical) else critical,
+        )
+        for metric in metrics
+    ]
     profit = None
     if prices.per.any():
         profit = _effect(PROFIT, versus, profit_of(made, prices), made, critical)
@@ -250,6 +291,8 @@ def _answer(
         effective_clusters=made.effective_clusters,
         small=small,
         planned=asked.planned,
+        target=scores.target,
+        population=scores.population,
     )
 
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whatif.base.arrays import Bools
 from whatif.base.errors import Problem, UsageError, did_you_mean
 from whatif.scenarios.ledger import Ledger
 from whatif.scenarios.moments import Remix
 
 LEAST_EFFECTIVE_CLUSTERS = 100
+_MOST_LEVELS = 50
 _ROUNDING = 1e-6
 """Shares may miss 1 by this much: three thirds written with seven digits add up."""
 
@@ -68,18 +70,21 @@ def mix_of(asked: Mapping[object, Mapping[object, float]]) -> Mix:
         raise _refused(
             f"The shares of {' × '.join(dimension)} add up to {total:.6g}, not to 1.",
             "the mix of a population is all of it.",
-            "name every level of the mix with its share.",
+            "name every level of the mix with its share, e.g. 0.8 for 80 %.",
         )
     return made
 
 
-def remixed(book: Ledger, mix: Mix, arms: tuple[str, ...], arm: int) -> Remix:
-    """Lay a mix over the rows.
+def remixed(
+    book: Ledger, mix: Mix, arms: tuple[str, ...], *, arm: int, chosen: Bools
+) -> tuple[Remix, Bools]:
+    """Lay a mix over the rows, and return who of the chosen has a share in it.
 
     Raises
     ------
     UsageError
-        If a column was not kept, a level never occurs in the data, or an arm never occurs in it.
+        If a column was not kept or has too many levels, a level never occurs in the data, an arm
+        never occurs in a level or among its chosen, or none of the chosen has a share.
     """
     unknown = [name for name in mix.dimension if name not in book.columns]
     if unknown:
@@ -87,6 +92,13 @@ def remixed(book: Ledger, mix: Mix, arms: tuple[str, ...], arm: int) -> Remix:
             f"There is no column {unknown[0]!r} to mix.",
             "a run keeps the pre-treatment columns that its study names.",
             did_you_mean(unknown[0], [str(name) for name in book.columns]),
+        )
+    many = [name for name in mix.dimension if book.columns[name].nunique() > _MOST_LEVELS]
+    if many:
+        raise _refused(
+            f"{many[0]!r} has {book.columns[many[0]].nunique():,} levels.",
+            f"a mix gives the share of every level; more than {_MOST_LEVELS} cannot be read.",
+            "mix a column with few levels, or cut this one into bins in the data.",
         )
     levels = book.levels(mix.dimension)
     shares = np.zeros(len(levels.names))
@@ -99,16 +111,26 @@ def remixed(book: Ledger, mix: Mix, arms: tuple[str, ...], arm: int) -> Remix:
                 did_you_mean(_word(level), list(levels.names)),
             )
         shares[levels.names.index(_word(level))] = share
+    asked = chosen & (shares > 0)[levels.code]
+    if not asked.any():
+        raise _refused(
+            "Nobody who would get the arm has a share in this mix.",
+            "a change of exactly nothing would look like an answer.",
+            "ask about units whose levels the mix names.",
+        )
+    inside = np.bincount(levels.code.take(np.flatnonzero(asked)), minlength=shares.size) > 0
     for a in sorted({0, arm}):
-        unseen = (shares > 0) & (levels.received[a] == 0)
+        got = levels.code.take(np.flatnonzero(asked & book.received[a]))
+        lacks = inside & (np.bincount(got, minlength=shares.size) == 0)
+        unseen = (shares > 0) & ((levels.received[a] == 0) | lacks)
         if unseen.any():
             absent = ", ".join(levels.names[g] for g in np.flatnonzero(unseen))
             raise _refused(
-                f"Nobody in {absent} got {arms[a]}.",
+                f"Nobody asked about in {absent} got {arms[a]}.",
                 "what the arm does there was never seen.",
                 "leave these levels out of the mix, or merge them with others in the data.",
             )
-    return Remix(levels=levels, shares=shares / shares.sum())
+    return Remix(levels=levels, shares=shares / shares.sum()), asked
 
 
 def require_effective(clusters: float) -> None:

@@ -10,6 +10,7 @@ from whatif.base.arrays import Floats
 from whatif.base.records import BreakEven
 from whatif.effects.contrasts import Metric
 from whatif.effects.fieller import fieller
+from whatif.effects.ratio_sets import NEAR_ZERO
 from whatif.scenarios.moments import Moments
 
 
@@ -72,6 +73,20 @@ def change_of(made: Moments, metric: Metric, prices: Prices) -> Number | None:
     gradient[outcomes + i] = f[i] / after[j] - f[i] / before[j]
     gradient[outcomes + j] = -becomes * f[j] / after[j] + was * f[j] / before[j]
     return Number(value=float(becomes - was), gradient=gradient)
+
+
+def near_zero(made: Moments, metric: Metric, critical: float | None) -> bool:
+    """Return whether a ratio's denominator, before or after, is too uncertain to divide by."""
+    j = metric.denominator
+    if j is None or critical is None:
+        return False
+    outcomes = made.base.size
+    before, after = made.base[j], made.base[j] + made.change[j]
+    gradient = np.zeros(2 * outcomes + 2)
+    gradient[outcomes + j] = 1.0
+    uncertain = critical * made.error(gradient) > np.sqrt(NEAR_ZERO) * before
+    gradient[j] = 1.0
+    return bool(uncertain or critical * made.error(gradient) > np.sqrt(NEAR_ZERO) * after)
 
 
 def profit_of(made: Moments, prices: Prices) -> Number:
