@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 import whatif as wi
-from whatif.api.attribution import AttributionTable
+from whatif.api.attribution import AttributionTable, attribution_table
 from whatif.contract.spec import DataSpec
+from whatif.run.attribution import When, attribution
 from whatif.verdict import attribution_wording as words
 
 KEYS: dict[str, Any] = {
@@ -202,11 +203,14 @@ def test_a_day_begins_in_the_studys_zone(log: pd.DataFrame) -> None:
 def test_the_sentence_and_what_a_reader_must_know(answer: wi.Answer) -> None:
     table = answer.attribution("cost_per_order", split=SPLIT)
     text = str(table)
-    assert text.startswith("Cost per order rose by USD\u00a01.")
+    opening = (
+        "From 1 October 2026 on, compared with before, cost per order rose by about USD\u00a01."
+    )
+    assert text.startswith(opening)
     for piece in (
         "likely range",
-        "because other segments came",
-        "because arms were given to other shares",
+        "because the mix of segments changed",
+        "because the arms\u2019 shares changed",
         "within a segment and arm",
         "say where the move sits, not what caused it",
         "Only the last row is causal",
@@ -217,9 +221,12 @@ def test_the_sentence_and_what_a_reader_must_know(answer: wi.Answer) -> None:
     back = answer.attribution(
         "converted", before=("2026-09-01", "2026-09-30"), after=(SPLIT, "2026-10-05")
     )
-    assert "per 1,000" in back.sentence
+    assert back.sentence.startswith(
+        "In 1–5 October 2026, compared with 1–30 September 2026, converted "
+    )
+    assert "per 1,000 units" in back.sentence
     assert words.CHANCE in back.sentence
-    assert "Cost per order rose" in table._repr_html_()
+    assert "cost per order rose" in table._repr_html_()
     assert table.to_frame().loc[0, "part"] == "total"
 
 
@@ -315,15 +322,49 @@ def test_no_time_column_and_another_target_are_refused(
             one.attribution("cost", split=None if since else SPLIT, since=since)
 
 
-def test_words_for_many_places() -> None:
-    place = [((("region", f"r{i}"),), "expanded", "later") for i in range(5)]
-    told = words.borrowed_words([*place, (None, None, "earlier")])
-    assert "Nobody came in the earlier period from the small segments" in told
-    assert "expanded in region r2 and 2 more; the earlier period\u2019s means" in told
-    assert words.merged_words(((("region", "a"),),)).startswith("1 segment is too small")
-    told = words.move_sentence("cost", direction=0, size="0.00", spread="", parts=[])
-    assert told.startswith("Cost hardly moved:")
-    told = words.move_sentence(
-        "cost", direction=-1, size="2", spread="1 to 3", parts=[("mix", "2")]
+def test_a_fall_tells_the_range_of_the_table(log: pd.DataFrame) -> None:
+    calm = log.assign(cost=log["cost"] - 1.95 * log["converted"] * (log.index % 60 >= 30))
+    table = _run(calm).attribution("cost", split=SPLIT)
+    low, high = table.records[0].ci
+    assert table.records[0].estimate < 0
+    side = (
+        f"{abs(low):.3f} less to {high:.3f} more" if high > 0
+        else f"{abs(high):.3f} to {abs(low):.3f} less"
+    )  # fmt: skip
+    assert "cost fell by about USD" in table.sentence
+    assert f"per unit (likely range {side})" in table.sentence
+
+
+def test_periods_begin_the_sentence(answer: wi.Answer, september: wi.Answer) -> None:
+    narrow = answer.attribution("cost", split=SPLIT, before=("2026-09-11", "2026-09-20"))
+    assert narrow.sentence.startswith(
+        "From 1 October 2026 on, compared with 11–20 September 2026, cost rose by about USD"
     )
-    assert told == "Cost fell by 2 (likely range 1 to 3): 2 because other segments came."
+    runs = answer.attribution("cost", since=september)
+    assert runs.sentence.startswith(
+        "Among units that are new since the earlier run, compared with that run, cost rose"
+    )
+
+
+def test_a_cut_measured_after_the_treatment_is_refused(answer: wi.Answer) -> None:
+    with pytest.raises(wi.UsageError, match="'converted' is measured after the treatment") as one:
+        answer.attribution("cost", split=SPLIT, by=["converted"])
+    assert "would count as mix what the treatment did" in str(one.value)
+    assert "cut by what is known before: device; region × device" in str(one.value)
+    assert "add it to `segments`" not in str(one.value)
+    with pytest.raises(wi.UsageError, match="'arm' is the treatment, which has a part of its own"):
+        answer.attribution("cost", split=SPLIT, by="arm")
+
+
+def test_a_withheld_run_says_so_first(answer: wi.Answer) -> None:
+    moved, others = attribution(
+        answer.scores, answer.spec, "cost", when=When(split=SPLIT), since=None, by=None,
+        opinion=False,
+    )  # fmt: skip
+    table = attribution_table(moved, others, answer.scores, answer.spec, "cost", withheld=True)
+    first = "This run\u2019s verdict is withheld: its numbers cannot be trusted. Mix, treatment"
+    assert table.note.startswith(first)
+    said = "withheld" in answer.attribution("cost", split=SPLIT).note
+    assert said == (answer.verdict.decision == "cannot_be_trusted")
+    plain = attribution_table(moved, others, answer.scores, answer.spec, "cost")
+    assert "withheld" not in plain.note

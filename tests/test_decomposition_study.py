@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,18 @@ import whatif as wi
 from tests import builders
 from tests.decomposition_cases import scored, world
 from whatif.api.answer import Answer
+from whatif.api.decomposition import decomposition_table
 from whatif.base.errors import DataError, UsageError
 from whatif.contract.spec import OverlapSpec
 from whatif.contract.study_file import study_from_mapping
 from whatif.design.record import Design
+from whatif.report.decomposition_sentence import split_words
+from whatif.report.measure import measures_of
 from whatif.run.analysis import RunOptions, design_of_frame, prepare
 from whatif.scores.fit import fit_scores
 from whatif.scores.options import with_options
 from whatif.scores.store import from_parquet, to_parquet
+from whatif.verdict import decomposition_wording as words
 
 KEYS: dict[str, Any] = {
     "study": "split",
@@ -276,6 +282,49 @@ def test_the_answer_splits_the_page_number(answer: Answer) -> None:
     assert "not three effects" in made.note
 
 
+def test_the_answer_says_the_split_in_the_page_s_words(answer: Answer, out: Path) -> None:
+    made = answer.decomposition()
+    assert made.sentence.startswith("With ")
+    assert "shipping cost per session" in made.sentence
+    page = " ".join(re.sub("<[^>]*>", "", unescape(wi.load("split", out=out).html)).split())
+    assert " ".join(made.sentence.split()) in page
+    assert made.title == "Why shipping cost per session differs"
+    assert made.note.startswith("In USD per session. Clustered 95% intervals")
+    for shown in (repr(made), made._repr_html_()):
+        for word in ("Orders", "Options chosen", "Cost within an option", "Together", "everyone"):
+            assert word in shown
+        for code in ("volume", "shown", "()"):
+            assert code not in shown
+        assert "With " in shown
+    assert "shown" in made.to_frame()
+    assert "()" not in repr(made.options)
+    assert "everyone" in made.options._repr_html_()
+    cut = answer.decomposition(by="device")
+    assert cut.sentence == made.sentence
+    assert "device = " in repr(cut)
+    assert "withheld" not in made.note
+
+
+def test_parts_without_a_number_are_explained(answer: Answer) -> None:
+    assert words.TOO_FEW not in answer.decomposition().note
+    few = replace(answer.scores, cluster=answer.scores.cluster % 30)
+    made = decomposition_table(few, answer.spec, by="device")
+    assert made.note.endswith(words.TOO_FEW)
+    split = {row.part: row for row in made.records[:4]}
+    told = str(split_words(measures_of(answer.spec, {})["shipping_cost"], split))
+    assert told.endswith(
+        "there are too few orders yet to say why shipping cost per session differs."
+    )
+
+
+def test_a_withheld_run_says_so_before_the_split(answer: Answer) -> None:
+    made = decomposition_table(answer.scores, answer.spec, by=None, withheld=True)
+    first = (
+        "This run\u2019s verdict is withheld: its numbers cannot be trusted. In USD per session."
+    )
+    assert made.note.startswith(first)
+
+
 def test_a_stored_run_answers_like_a_fresh_one(answer: Answer, out: Path) -> None:
     again = wi.load("split", out=out)
     for by in (None, "device"):
@@ -298,6 +347,5 @@ def test_segments_are_asked_for_by_name(answer: Answer) -> None:
 
 def test_without_an_option_the_answer_says_what_to_declare() -> None:
     design = replace(world(n=600), options=None)
-    plain = Answer(spec=builders.spec(), findings=None, scores=scored(design), html="", json="{}")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="add `option: COLUMN` to the study"):
-        plain.decomposition()
+        decomposition_table(scored(design), builders.spec(), by=None)

@@ -13,7 +13,8 @@ import pytest
 import whatif as wi
 from whatif.base.errors import EstimationError, UsageError
 from whatif.contract.spec import DesignSpec
-from whatif.verdict.policy_wording import budget_note, policy_note
+from whatif.scenarios.policy.rows import policy_rows
+from whatif.verdict.policy_wording import budget_note, policy_note, unclear_gain
 from whatif.verdict.record import Decision
 
 CUSTOMERS, ROWS, DAYS = 500, 3_000, 30
@@ -76,7 +77,7 @@ def test_the_policy_stands_against_none_each_arm_and_what_units_got(
 ) -> None:
     choices = [row.choice for row in made]
     assert choices == [
-        "the learned policy", "none for everyone", "large for everyone",
+        "choosing this way", "none for everyone", "large for everyone",
         "small for everyone", "what units got",
     ]  # fmt: skip
     first, none, large, _, got = made
@@ -208,6 +209,11 @@ def test_a_forest_has_a_value_and_no_rule(answer: wi.Answer) -> None:
         ({"capacity": {}}, "a capacity by segment names one column"),
         ({"capacity": -1.0}, "-1.0 is not a number of units a day"),
         ({"capacity": {"device": {"mobile": float("nan")}}}, "nan is not a number of units a day"),
+        ({"max_share": "x"}, "'x' is not a number"),
+        ({"capacity": "x"}, "'x' is not a number"),
+        ({"capacity": {"device": 5.0}}, "5.0 does not say which levels of 'device' it limits"),
+        ({"per": {"spend": "x"}}, "'x' is not a number"),
+        ({"arm_cost": {"large": None}}, "None is not a number"),
         ({"capacity": 5.0, "max_share": 0.5}, "two limits on the same units"),
     ],
 )  # fmt: skip
@@ -243,16 +249,92 @@ def test_another_target_and_too_few_clusters_are_refused(answer: wi.Answer) -> N
         few.policy()
 
 
-def test_past_data_and_a_withheld_verdict_are_said(answer: wi.Answer) -> None:
+def test_past_data_and_simpler_parts_are_said(answer: wi.Answer) -> None:
     past = replace(
         answer, spec=answer.spec.model_copy(update={"design": DesignSpec(kind="observational")})
     )
     made = past.policy(depth=1)
     assert "Units were not assigned by chance: at most worth testing." in made.note
     assert "at most worth testing" in budget_note(level=0.95, randomised=False)
-    withheld = policy_note(
-        words="", steps=(0, 0, 1, 2, 2), level=0.95, columns=(), randomised=True,
-        decision=Decision.CANNOT_BE_TRUSTED,
+    note = policy_note(
+        words="", counted="USD per session", over=(), steps=(0, 0, 1, 2, 2), level=0.95,
+        columns=(), randomised=True,
     )  # fmt: skip
-    assert "This study's verdict is withheld" in withheld
-    assert "the control for everyone in 2 and one arm for everyone in 1 of 5 parts" in withheld
+    assert "the control for everyone in 2 and one arm for everyone in 1 of 5 parts" in note
+    assert "over the limit" not in note
+
+
+def test_a_withheld_run_teaches_no_rule(answer: wi.Answer) -> None:
+    verdict = replace(answer.findings.verdict, decision=Decision.CANNOT_BE_TRUSTED)
+    withheld = replace(answer, findings=replace(answer.findings, verdict=verdict))
+    with pytest.raises(UsageError, match="The verdict of this run was withheld") as refused:
+        withheld.policy()
+    assert "numbers that cannot be trusted into advice" in str(refused.value)
+    assert "mend what the check found and run the study again" in str(refused.value)
+
+
+def test_a_rule_whose_gain_is_not_clear_says_so(
+    answer: wi.Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = answer.policy(depth=1)
+    assert "is not clear" not in made.words
+
+    def shifted(*given: Any, **named: Any) -> Any:
+        rows = list(policy_rows(*given, **named))
+        rows[1] = replace(rows[1], gain=0.0123, band=(-0.0104, 0.035))
+        return tuple(rows)
+
+    monkeypatch.setattr("whatif.run.policy.policy_rows", shifted)
+    doubted = answer.policy(depth=1)
+    told = (
+        "Give large where device is mobile. All others get none. On data it never saw, its gain "
+        "over none for everyone is not clear: 0.01 (likely range \u22120.01 to 0.04), in USD "
+        "per session."
+    )
+    assert doubted.words == told
+    assert told in doubted.note
+    nobody = answer.policy(outcome="spend", arm_cost={"large": 5.0, "small": 5.0}, depth=1)
+    assert nobody.words == "Give none to everyone: no gain over it is clear."
+
+
+def test_a_gain_without_a_range_and_a_loss_are_told() -> None:
+    told = unclear_gain("none", gain="0.1", spread="", counted="USD per session", loses=False)
+    assert told.endswith("for everyone is not clear: 0.1, in USD per session.")
+    told = unclear_gain("none", gain="-2", spread="-3 to -1", counted="per row", loses=True)
+    assert "its gain over none for everyone is a loss: -2 (likely range -3 to -1)" in told
+
+
+def test_gains_are_shown_as_gains_over_each_choice(answer: wi.Answer, made: Any) -> None:
+    for shown in (repr(made), made._repr_html_()):
+        assert "gain_over_it" in shown
+    assert "gain" in made.to_frame()
+    assert "Gain over it: choosing this way less that choice, in USD per session." in made.note
+    assert "over the limit" not in made.note
+    limited = answer.policy(depth=1, max_share=0.3)
+    assert (
+        "large for everyone and small for everyone are over the limit and stand for comparison."
+        in limited.note
+    )
+    one = policy_note(
+        words="", counted="USD", over=("b",), steps=(2,), level=0.95, columns=(), randomised=True
+    )
+    assert "b for everyone is over the limit and stands for comparison." in one
+
+
+def test_a_budget_spent_on_nobody_is_explained() -> None:
+    said = "A share of 0: no rule was clearly better at that budget."
+    assert said in budget_note(level=0.95, randomised=True, nobody=True)
+    assert said not in budget_note(level=0.95, randomised=True)
+
+
+def test_a_worth_of_the_wrong_sign_is_refused_like_a_scenarios(answer: wi.Answer) -> None:
+    with pytest.raises(UsageError, match="is 1 in the study, and cannot become -1") as refused:
+        answer.policy(per={"spend": -1.0})
+    assert "correct the amount; see `answer.policy`" in str(refused.value)
+
+
+def test_fixes_point_to_the_policy(answer: wi.Answer) -> None:
+    for wanted in ({"max_share": 3.0}, {"depth": 9}, {"per": {"spend": float("nan")}}):
+        with pytest.raises(UsageError, match=r"see the parameters of `answer\.policy`") as refused:
+            answer.policy(**wanted)
+        assert "answer.contrast" not in str(refused.value)

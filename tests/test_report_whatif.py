@@ -54,7 +54,7 @@ def test_the_declared_scenario_stands_as_text_between_segments_and_checks() -> N
     assert orders.estimate is not None
     assert orders.low is not None
     assert orders.high is not None
-    assert "Give expanded to everyone, 108,700 sessions a month:" in shown
+    assert "Give expanded to everyone instead of folded, 108,700 sessions a month:" in shown
     size = r"([\d,]+)"
     match = re.search(rf"about {size} more orders a month \(likely range {size} to {size}\)", shown)
     assert match is not None
@@ -167,7 +167,7 @@ def test_links_name_segments_by_their_levels_not_by_their_place() -> None:
 
 def test_without_units_a_month_numbers_are_per_thousand() -> None:
     view = block("device", units_per_month=None)
-    assert view.lead == "Give expanded to everyone:"
+    assert view.lead == "Give expanded to everyone instead of folded:"
     assert "per 1,000 units" in texts(view)[0]
     assert [s.name for s in view.settings] == ["per0", "price"]
 
@@ -188,6 +188,72 @@ def test_ranges_for_one_look_are_said_to_be() -> None:
     text = scenario_text("device")
     assert wording.ONE_LOOK in whatif_block(text, Names(measures={}, looks_again=True)).notes
     assert wording.ONE_LOOK not in whatif_block(text, Names(measures={})).notes
+
+
+def test_an_arm_picked_from_several_says_why_its_ranges_are_wider() -> None:
+    picked = {"critical": {"declared": 2.4478, "prices": 3.1, "rollout": 4.113}}
+    assert wording.PICKED in block("device", arms=3, **picked).notes
+    assert wording.PICKED not in block("device", arms=3).notes  # Student's
+    assert wording.PICKED not in block("device", **picked).notes  # nothing to pick from
+
+
+def test_what_is_too_small_to_show_is_not_called_no_change() -> None:
+    made = wording.result_words("Cost", per="a month", prefix="USD ", least=-12, ranges=True)
+    change, spread = said(made, 30.0, (-2_000.0, 2_060.0))
+    assert change + spread == (
+        "no change that shows in a month (likely range 2,000 less to 2,000 more)"
+    )
+    assert said(made, 0.0, (-2_000.0, 2_000.0))[0] == "no change a month"
+    orders = wording.result_words("Orders", noun="orders", per="a month", prefix="", least=-12,
+        ranges=True)  # fmt: skip
+    assert said(orders, -30.0, (-2_060.0, 2_000.0))[0] == "no change that shows in orders a month"
+
+
+def test_profit_comes_first_and_knows_its_place_among_the_results() -> None:
+    view = block("device")
+    assert texts(view)[0].startswith("Profit: ")
+    assert [word["at"] for word in words(view)["said"]] == [3, 0, 1, 2]
+    assert [word["at"] for word in words(block("device", value=None))["said"]] == [0, 1, 2]
+
+
+def test_an_outcome_without_a_noun_is_named_in_quotes() -> None:
+    view = block("device")
+    assert view.settings[0].label == "Worth of each “converted” (USD)"
+    assert all(
+        one["change"][0].startswith("It pays if each “converted” is worth ")
+        for one in words(view)["even"]
+    )
+    assert words(view)["open"] == ("From which worth of each “converted” it pays is not clear yet.")
+
+
+def test_labels_of_a_mix_read_as_words() -> None:
+    text = scenario_text("urbanicity")
+    html = render_html(checkout_report(scenario=text))
+    for label in (
+        "Worth, prices, size and mix",
+        "Urbanicity whose share changes",
+        "Its share of sessions (%)",
+        "By segment (%)",
+    ):
+        assert label in html
+
+
+@pytest.mark.parametrize(
+    ("worth", "units"), [(18.0, 81_107.0), (18.37, 108_714.3), (0.07, 11.0), (3.0, 1_234_567.0)]
+)
+def test_sliders_start_on_their_own_grid(worth: float, units: float) -> None:
+    text = json.loads(scenario_text("device", units_per_month=units))
+    text["value"]["per"][0] = worth
+    text["limits"]["per"][0] = [0.0, 5 * worth]
+    text["limits"]["units_per_month"] = [units / 10, units * 10]
+    view = whatif_block(json.dumps(text), Names(measures={}))
+    for slider in view.settings:
+        low, value, high = float(slider.low), float(slider.value), float(slider.high)
+        for end in (value, high):
+            steps = (end - low) / float(slider.step)
+            assert steps == pytest.approx(round(steps), abs=1e-6), slider
+        assert low <= value <= high
+    assert float(view.settings[0].low) == 0
 
 
 def test_sliders_start_at_the_declared_values_within_the_limits_of_the_file() -> None:
@@ -216,7 +282,7 @@ def test_a_printed_range_never_contradicts_its_sign(
 ) -> None:
     made = wording.ResultWords(
         label="",
-        change=("up {0}", "none", "down {0}"),
+        change=("up {0}", "none", "down {0}", "hidden"),
         range=("{0} to {1}", "minus {1} to {0}", "minus {0} to {1}"),
         none="",
         least=least,

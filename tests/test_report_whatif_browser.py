@@ -30,6 +30,7 @@ pytestmark = pytest.mark.browser
 
 Json = dict[str, Any]
 CELLS = scenario_text("urbanicity", "device")
+DECLARED = "As declared: expanded for everyone instead of folded."
 
 
 def hostile() -> Report:
@@ -101,7 +102,7 @@ def test_a_newer_or_damaged_file_evaluates_nothing(
     opened.goto(path.as_uri())
     assert opened.locator("#scenario-note").inner_text() == message
     assert not opened.locator("#scenario-live").is_visible()
-    assert opened.get_by_text("Give expanded to everyone").is_visible()
+    assert opened.get_by_text("Give expanded to everyone instead of folded").is_visible()
 
 
 def lines(page: Page) -> list[str]:
@@ -125,7 +126,7 @@ def box(page: Page, name: str) -> Locator:
 def test_the_first_numbers_are_those_of_the_text(opened: Page, folder: Path, case: str) -> None:
     opened.goto((folder / f"{case}.html").as_uri())
     declared = opened.locator("section[aria-labelledby=what-if] > ul > li").all_inner_texts()
-    assert lines(opened) == ["As declared: expanded for everyone.", *declared]
+    assert lines(opened) == [DECLARED, *declared]
     assert note(opened) == ""
 
 
@@ -143,7 +144,9 @@ def test_numbers_are_rounded_as_in_python(opened: Page, folder: Path) -> None:
             )
         made: Json = page.evaluate(SHOWN)
         expected = []
-        for word, result in zip(words["said"], made["results"], strict=True):
+        assert sorted(word["at"] for word in words["said"]) == list(range(len(made["results"])))
+        for word in words["said"]:
+            result = made["results"][word["at"]]
             ends = None if result["ends"] is None else tuple(result["ends"])
             expected.append(word["label"] + "".join(said(_words(word), result["estimate"], ends)))
         assert lines(page)[1 : 1 + len(expected)] == expected
@@ -163,6 +166,7 @@ SHOWN = """() => {
 
 def _words(word: Json) -> ResultWords:
     known: Json = {k: tuple(v) if isinstance(v, list) else v for k, v in word.items()}
+    del known["at"]
     return ResultWords(**known)
 
 
@@ -193,7 +197,7 @@ def test_the_block_is_used_by_keyboard_alone(opened: Page, folder: Path) -> None
     assert page.locator("fieldset details").get_attribute("open") is not None
     page.keyboard.press("Tab")
     page.keyboard.press("Home")
-    assert lines(page)[0].startswith("dense urban · desktop: 0; dense urban · mobile: 50; ")
+    assert lines(page)[0] == "Sessions that get expanded (%): 50; dense urban · desktop: 0 %"
     assert 40 < float(box(page, "all").input_value()) < 50
     page.locator("#scenario-reset").focus()
     page.keyboard.press("Enter")
@@ -210,10 +214,10 @@ def test_every_control_has_a_name_and_its_number_box_the_same(opened: Page, fold
         "Worth of one order (USD)",
         "Price level of shipping cost and returned (% of today)",
         "Sessions a month",
-        "Level of urbanicity whose share moves",
-        "Sessions at that level (%)",
+        "Urbanicity whose share changes",
+        "Its share of sessions (%)",
     ):
-        several = 1 if label.startswith(("Arm", "Level")) else 2
+        several = 1 if label in {"Arm", "Urbanicity whose share changes"} else 2
         assert opened.get_by_label(label, exact=True).count() == several
 
 
@@ -224,7 +228,7 @@ def test_a_change_of_price_is_less_of_a_choice_than_one_of_rollout(
     page.goto((folder / "cells.html").as_uri())
 
     def width() -> float:
-        (low, high) = re.findall(r"[\d,]+", lines(page)[1].split("range")[1])
+        (low, high) = re.findall(r"[\d,]+", lines(page)[2].split("range")[1])
         return float(high.replace(",", "")) - float(low.replace(",", ""))
 
     declared = width()
@@ -243,9 +247,9 @@ def test_a_link_restores_the_scenario(opened: Page, folder: Path) -> None:
     page = opened
     address = (folder / "arms.html").as_uri()
     page.goto(address)
-    level = page.get_by_label("Level of urbanicity whose share moves").input_value()
+    level = page.get_by_label("Urbanicity whose share changes").input_value()
     page.get_by_label("Arm", exact=True).select_option("boxed")
-    page.get_by_label("Level of urbanicity whose share moves").select_option("islands")
+    page.get_by_label("Urbanicity whose share changes").select_option("islands")
     for name, value in (("per0", "21.5"), ("price", "120"), ("units", "50000"), ("mix", "20")):
         box(page, name).fill(value)
         box(page, name).press("Enter")
@@ -255,7 +259,8 @@ def test_a_link_restores_the_scenario(opened: Page, folder: Path) -> None:
     cell.press("Enter")
     chosen = lines(page)
     assert "Arm: boxed" in chosen[0]
-    assert "suburban: 12.5" in chosen[0]
+    assert "suburban: 12.5 %" in chosen[0]
+    assert "Sessions a month: 50,000" in chosen[0]
     assert "Sessions with urbanicity islands (%): 20" in chosen[0]
     link = page.locator("#scenario-link").get_attribute("href")
     assert link is not None
@@ -264,10 +269,10 @@ def test_a_link_restores_the_scenario(opened: Page, folder: Path) -> None:
     assert lines(page) == chosen
     assert note(page) == ""
     page.locator("#scenario-reset").click()
-    assert lines(page)[0] == "As declared: expanded for everyone."
-    assert page.get_by_label("Level of urbanicity whose share moves").input_value() == level
+    assert lines(page)[0] == DECLARED
+    assert page.get_by_label("Urbanicity whose share changes").input_value() == level
     page.locator("#scenario-link").click()
-    assert lines(page)[0] == "As declared: expanded for everyone."
+    assert lines(page)[0] == DECLARED
 
 
 @pytest.mark.parametrize(
@@ -307,7 +312,7 @@ def test_a_bad_link_is_refused_in_words(
 def test_other_fragments_of_the_page_are_left_alone(opened: Page, folder: Path) -> None:
     opened.goto((folder / "cells.html").as_uri() + "#segments")
     assert note(opened) == ""
-    assert lines(opened)[0] == "As declared: expanded for everyone."
+    assert lines(opened)[0] == DECLARED
 
 
 def test_a_box_takes_no_words_and_keeps_its_number(opened: Page, folder: Path) -> None:
@@ -339,7 +344,8 @@ def test_without_script_the_declared_scenario_is_there(browser: Browser, folder:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((folder / "cells.html").as_uri())
-    assert page.get_by_text("Give expanded to everyone, 108,700 sessions a month:").is_visible()
+    lead = "Give expanded to everyone instead of folded, 108,700 sessions a month:"
+    assert page.get_by_text(lead).is_visible()
     assert page.locator("section[aria-labelledby=what-if] li").count() == 5
     assert not page.locator("#scenario-live").is_visible()
     context.close()
@@ -373,7 +379,7 @@ def test_hostile_names_are_text_in_the_readers_scenario(opened: Page, folder: Pa
         cell.fill("10")
         cell.press("Enter")
     first = lines(page)[0]
-    assert f"{ATTACK}: 10" in first
+    assert f"{ATTACK}: 10 %" in first
     assert "\u202e" not in first
     assert page.locator("main img").count() == 0
     assert len(LEVELS["urbanicity"]) == page.locator("details .v input[type=range]").count()

@@ -34,10 +34,13 @@ def test_without_anywidget_the_error_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    with pytest.raises(UsageError, match="anywidget, which is not installed"):
+    with pytest.raises(UsageError, match="anywidget, which is not installed") as refused:
         widget(scenario_text("device"), Names(measures={}))
+    assert "Why it matters: nothing else here draws" in str(refused.value)
 
 
 def test_a_withheld_run_has_no_sliders() -> None:
-    with pytest.raises(UsageError, match="was withheld"):
+    with pytest.raises(UsageError, match="was withheld") as refused:
         widget(scenario_text("device", withheld=True), Names(measures={}))
+    assert "Why it matters: sliders would turn" in str(refused.value)
+    assert "What to do: mend what the check found" in str(refused.value)

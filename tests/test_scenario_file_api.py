@@ -179,13 +179,55 @@ def test_tables_read_well_and_say_what_ranges_allow_for() -> None:
         "converted", "cost", "cost_per_order", "profit", "break-even worth of converted"
     ]  # fmt: skip
     assert list(frame["per"]) == ["month", "month", "one", "month", "one"]
-    assert "What if? small" in scenario._repr_html_()
+    assert "Give expanded to everyone, in small" in scenario._repr_html_()
     assert repr(scenario) == "Scenario('small': 6 cells of region × device; folded, expanded)"
     once = Scenario.of(encode(replace(cases.sheet(), looks="anytime", target="att", units=None)))
     note = once.at().note
     assert "one look" in note
     assert "got an arm other than the control" in note
     assert once.at().records[0].per == "1,000 units"
+
+
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [
+        ({}, "Give expanded to everyone, in small"),
+        ({"share": 0.25}, "Give expanded to 25 % of units, in small"),
+        ({"where": {"device": "d1"}}, "Give expanded where device is d1, in small"),
+        (
+            {"give": "third", "share": 0.5, "where": {"device": "d1", "region": "r0"}},
+            "Give third to 50 % where device is d1 and region is r0, in small",
+        ),
+        (
+            {
+                "rollout": {
+                    (("device", "d1"),): {"third": 0.7},
+                    (("device", "d0"),): {"expanded": 1},
+                }
+            },
+            "Give third to 70 % where device is d1; expanded where device is d0, in small",
+        ),
+        ({"rollout": {(): {"folded": 1.0}}}, "Give folded to everyone, in small"),
+    ],
+)
+def test_a_title_says_who_gets_what(asked: dict[str, Any], title: str) -> None:
+    assert _scenario(3).at(**asked).title == title
+
+
+def test_a_note_names_the_amounts_that_are_not_the_studys() -> None:
+    scenario = _scenario(3)
+    made = scenario.at(
+        per={"converted": 22.0, "cost": -1.0},
+        factor={"cost": 1.1},
+        arm_cost={"third": 0.5},
+        mix={"device": {"d0": 0.2, "d1": 0.8}},
+        units_per_month=70_000,
+    )
+    assert (
+        "With converted worth USD 22 (study: 18); cost at 110 % of today; third costing USD 0.5 a "
+        "unit (study: 0); 70,000 units a month (study: 50,000); device: d1 80 %, d0 20 %."
+    ) in made.note
+    assert "With " not in scenario.at().note
 
 
 def test_python_starts_from_the_numbers_of_the_page() -> None:
@@ -228,6 +270,34 @@ def test_python_starts_from_the_numbers_of_the_page() -> None:
         ({"arm_cost": {"expanded": float("nan")}}, "nan is not a finite number"),
         ({"units_per_month": 0.0}, "units_per_month is 0.0"),
         ({"units_per_month": float("nan")}, "units_per_month is nan"),
+        (
+            {"where": "device = 'mobile'"},
+            '`where` is a mapping here, e.g. {"device": "mobile"}; an expression such as '
+            "\"device = 'mobile'\" goes to `answer.scenario`.",
+        ),
+        ({"where": []}, "`where` has [] where a mapping belongs."),
+        ({"mix": "x"}, "`mix` has 'x' where a mapping belongs."),
+        ({"mix": {"device": "mobile"}}, "`mix` has 'mobile' where a mapping belongs."),
+        ({"mix": {"device": {"d0": "1"}}}, "the share of device = d0 is '1', which is no number"),
+        ({"rollout": {"x": 1}}, "`rollout` has 'x' in place of a segment."),
+        ({"rollout": {(): 1}}, "`rollout` has 1 where a mapping belongs."),
+        (
+            {"rollout": {(("device", "d0"),): {"expanded": None}}},
+            "the share of expanded in device = d0 is None, which is no number",
+        ),
+        ({"share": "x"}, "share is 'x', which is no number"),
+        ({"share": None}, "share is None, which is no number"),
+        ({"per": 22}, '`per` is a mapping here, e.g. {"converted": 22}.'),
+        ({"per": {"converted": "22"}}, "the worth of converted is '22', which is no number"),
+        ({"factor": {"cost": None}}, "the price level of cost is None, which is no number"),
+        ({"arm_cost": {"expanded": "1"}}, "the cost of expanded is '1', which is no number"),
+        ({"units_per_month": "many"}, "units_per_month is 'many', which is no number"),
+        (
+            {"where": {"planet": "x"}},
+            "known: device, region. To ask about it too, declare `segments: [[region, device, "
+            "planet]]` and run again.",
+        ),
+        ({"where": {"devise": "x"}}, "did you mean 'device'?"),
     ],
 )
 def test_what_means_nothing_is_refused(asked: dict[str, Any], match: str) -> None:
@@ -267,6 +337,17 @@ def test_levels_are_told_apart_by_type() -> None:
     )
     with pytest.raises(wi.UsageError, match="'device' has no level 1"):
         scenario.at(where={"device": 1})
+
+
+def test_the_latest_run_of_a_study_is_followed(tmp_path: Path) -> None:
+    text = _scenario().to_json()
+    (tmp_path / "abc").mkdir()
+    (tmp_path / "abc" / "scenario.json").write_text(text, encoding="utf-8")
+    (tmp_path / "latest").write_text("abc\n", encoding="utf-8")
+    assert wi.Scenario.load(tmp_path / "latest").to_json() == text
+    (tmp_path / "latest").write_text("gone\n", encoding="utf-8")
+    with pytest.raises(wi.UsageError, match=r"There is no scenario file .*gone"):
+        wi.Scenario.load(tmp_path / "latest")
 
 
 def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:

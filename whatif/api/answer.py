@@ -255,7 +255,8 @@ class Answer(ScoredAnswer, Surfaces, Policies):
         """
         from whatif.api.decomposition import decomposition_table
 
-        return decomposition_table(self.scores, self.spec, by=by)
+        withheld = self.verdict.decision == "cannot_be_trusted"
+        return decomposition_table(self.scores, self.spec, by=by, withheld=withheld)
 
     def transport(self, name: str | None = None) -> RecordTable:
         """Return every overall effect in another population; without a name, list them.

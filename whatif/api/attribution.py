@@ -9,10 +9,12 @@ from whatif.api.tables import RecordTable
 
 if TYPE_CHECKING:
     from whatif.contract.spec import StudySpec
-    from whatif.effects.rows import Ends
-    from whatif.scenarios.attribution.attribute import Attribution
+    from whatif.report.measure import Measure
+    from whatif.run.attribution import Moved
+    from whatif.scenarios.attribution.attribute import Attribution, Part
     from whatif.scenarios.attribution.opinion import OtherPart
     from whatif.scores.record import Scores
+    from whatif.verdict.page_wording import Amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -43,17 +45,24 @@ class AttributionTable(RecordTable):
 
 
 def attribution_table(
-    found: Attribution,
+    moved: Moved,
     others: tuple[OtherPart, ...],
     scores: Scores,
     spec: StudySpec,
     outcome: str,
+    *,
+    withheld: bool = False,
 ) -> AttributionTable:
-    """Return a split move as a table, with its sentence and everything a reader must know."""
+    """Return a split move as a table, with its sentence and everything a reader must know.
+
+    `withheld` says that the run's verdict is: its numbers cannot be trusted.
+    """
     from whatif.verdict import attribution_wording as words
 
+    found = moved.found
     earlier, later = found.n
     notes = [
+        words.WITHHELD if withheld else "",
         words.ADDING if found.parts[0].critical is not None else words.NO_RANGES,
         words.ACCOUNTING,
         words.counted_words(scores.population, earlier=earlier, later=later),
@@ -68,70 +77,70 @@ def attribution_table(
         note=" ".join(note for note in notes if note),
         records=found.parts,
         shown=("part", "estimate", "std_error", "ci", "kind"),
-        sentence=_sentence(found, scores, spec, outcome),
+        sentence=_sentence(moved, _measure(scores, spec, outcome)),
         found=found,
         others=others,
     )
 
 
-def _sentence(found: Attribution, scores: Scores, spec: StudySpec, outcome: str) -> str:
-    from whatif.report.format import coin_places, decimals, number, signed
+def _sentence(moved: Moved, measure: Measure) -> str:
+    from whatif.report.format import decimals
     from whatif.scenarios.attribution.attribute import MEASURED
-    from whatif.verdict.attribution_wording import BECAUSE, CHANCE, move_sentence
+    from whatif.verdict.attribution_wording import BECAUSE, CHANCE, move_sentence, part_words
 
-    factor, prefix, per = _unit(scores, spec, outcome)
-    total, *others = found.parts
-    estimate = factor * total.estimate
-    ends = _times(total.ci, factor)
-    near = (0.0, abs(estimate) / 2) if None in ends else ends
-    places = decimals(*near) + 1
-    if prefix:
-        places = coin_places(places)
-    direction = (round(estimate, places) > 0) - (round(estimate, places) < 0)
-    parts = [
-        (part.part, signed(factor * part.estimate, places) + _around(part.ci, factor, places))
-        for part in others
-        if part.part in BECAUSE and part.std_error > 0
-    ]
-    ranges = [part.ci for part in found.parts if part.part != MEASURED]
+    total, *others = moved.found.parts
+    bounded = total.critical is not None
+    half = abs(total.estimate * measure.factor) / 2
+    low, high = (None if end is None else end * measure.factor for end in total.ci)
+    places = measure.rounded((decimals(low, high) if bounded else decimals(0.0, half)) + 1)
     told = move_sentence(
-        outcome,
-        direction=direction,
-        size=f"{prefix}{number(abs(estimate), places)}{per}",
-        spread=_around(total.ci, factor * (direction or 1), places)[2:-1],
-        parts=parts,
+        measure.lower,
+        _amount(total, measure, places),
+        when=moved.when,
+        bounded=bounded,
+        parts=[
+            (part.part, part_words(_amount(part, measure, places), bounded=bounded))
+            for part in others
+            if part.part in BECAUSE and part.std_error > 0
+        ],
     )
+    ranges = [part.ci for part in moved.found.parts if part.part != MEASURED]
     unsure = any(low is not None and high is not None and low < 0 < high for low, high in ranges)
     return f"{told} {CHANCE}" if unsure else told
 
 
-def _around(ci: Ends, factor: float, places: int) -> str:
-    """Return a range in brackets, with a space before them; nothing where there is none."""
+def _amount(part: Part, measure: Measure, places: int) -> Amount:
+    """Return a part and its range as text, in the unit that is printed."""
     from whatif.report.format import end_decimals, number
+    from whatif.verdict.page_wording import Amount
 
-    ends = sorted(end for end in _times(ci, factor) if end is not None)
-    told = [number(end, end_decimals(end, places)) for end in ends]
-    return f" ({' to '.join(told)})" if told else ""
-
-
-def _times(ends: Ends, factor: float) -> Ends:
-    low, high = ends
-    return (
-        None if low is None else factor * low,
-        None if high is None else factor * high,
+    shown = round(part.estimate * measure.factor, places)
+    ends = [None if end is None else end * measure.factor for end in part.ci]
+    digits = [places if end is None else end_decimals(end, places) for end in ends]
+    signs = [0 if e is None else round(e, d) for e, d in zip(ends, digits, strict=True)]
+    size = number(abs(shown), places)
+    return Amount(
+        size=f"{measure.prefix}{size}",
+        direction=(shown > 0) - (shown < 0),
+        ends=tuple(
+            None if e is None else number(abs(e), d) for e, d in zip(ends, digits, strict=True)
+        ),
+        signs=tuple((sign > 0) - (sign < 0) for sign in signs),
+        noun=measure.one if size == "1" else measure.many,
+        per="" if measure.lower.endswith(measure.per) else measure.per,
+        more=measure.more,
+        fewer=measure.fewer,
     )
 
 
-def _unit(scores: Scores, spec: StudySpec, outcome: str) -> tuple[float, str, str]:
-    """Return factor, prefix and suffix of printed numbers: shares count per 1,000."""
+def _measure(scores: Scores, spec: StudySpec, outcome: str) -> Measure:
+    """Return how the outcome is counted; one that is 0 or 1 is a share, whatever it is called."""
     import numpy as np
 
-    from whatif.contract.spec import metric_name
+    from whatif.report.measure import measures_of
 
-    if outcome in scores.outcomes:
-        y = scores.y[:, scores.outcomes.index(outcome)]
-        if bool(np.all((y == 0) | (y == 1))):
-            return 1000.0, "", " per 1,000"
-    unit = next(metric.unit for metric in spec.metrics if metric_name(metric) == outcome)
-    currency = unit is not None and len(unit) == len("USD") and unit.isupper()
-    return 1.0, f"{unit}\u00a0" if currency else "", ""
+    shares = np.all((scores.y == 0) | (scores.y == 1), axis=0)
+    kinds = {
+        name: "binary" for name, share in zip(scores.outcomes, shares, strict=True) if bool(share)
+    }
+    return measures_of(spec, kinds)[outcome]

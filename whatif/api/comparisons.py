@@ -253,8 +253,8 @@ class ScoredAnswer:
     ) -> AttributionTable:
         """Return why an observed mean or ratio moved between two periods.
 
-        Three parts add up to the move: `mix` (other segments came), `treatment_share` (arms were
-        given to other shares within segments) and `mechanism` (another mean within segment and
+        Three parts add up to the move: `mix` (of segments), `treatment_share` (of the arms within
+        segments) and `mechanism` (another mean within segment and
         arm). They are accounting. Causal is only `measured_effect_of_shares`: the change of shares
         times the study's effects.
 
@@ -295,7 +295,7 @@ class ScoredAnswer:
         >>> moved = answer.attribution("converted", split="2026-10-01")
         >>> [row.part for row in moved][:4]
         ['total', 'mix', 'treatment_share', 'mechanism']
-        >>> moved.sentence.startswith("Converted rose by ")
+        >>> moved.sentence.startswith("From 1 October 2026 on, compared with before, converted ")
         True
         """
         from whatif.api.attribution import attribution_table
@@ -310,7 +310,8 @@ class ScoredAnswer:
             by=by,
             opinion=second_opinion,
         )
-        return attribution_table(found, others, self.scores, self.spec, outcome)
+        withheld = self.findings.verdict.decision == "cannot_be_trusted"
+        return attribution_table(found, others, self.scores, self.spec, outcome, withheld=withheld)
 
     def sensitivity(
         self,

@@ -46,7 +46,7 @@ class PolicyTable(RecordTable):
     Attributes
     ----------
     words : str
-        The rule, learned on everything, in words.
+        The rule, learned on everything, in words; and that its gain is not clear where it is not.
     limits : RecordTable
         Every limit with the held-out share that uses it.
     asked : Asked
@@ -59,6 +59,19 @@ class PolicyTable(RecordTable):
     limits: RecordTable
     asked: Asked
     written: Rule | None
+
+    def __repr__(self) -> str:
+        return "\n".join((self.title, self._told().to_string(index=False), self.note))
+
+    def _repr_html_(self) -> str:
+        from whatif.base.display import card
+
+        return card(self.title, self._told(), self.note)
+
+    def _told(self) -> pd.DataFrame:
+        """Return what is shown, under headings that say whose gain it is."""
+        frame = self.to_frame().reindex(columns=list(self.shown))
+        return frame.rename(columns={"gain": "gain_over_it"})
 
     @property
     def rule(self) -> Rule:
@@ -185,8 +198,8 @@ class Policies:
         Raises
         ------
         UsageError
-            If a name is not known, a number is out of its range, nothing is worth anything, or
-            the target is not ``"ate"``.
+            If the run's verdict is withheld, a name is not known, a number is out of its range or
+            of the wrong sign, nothing is worth anything, or the target is not ``"ate"``.
         EstimationError
             If an arm has fewer than 50 clusters.
 
@@ -198,8 +211,8 @@ class Policies:
         ...     treatment={"column": "presentation", "control": "folded"},
         ...     design={"kind": "experiment", "probability": {"folded": 0.5, "expanded": 0.5}},
         ...     outcomes=[{"column": "converted"}], segments=["device"]).run(quick=True)
-        >>> answer.policy(outcome="converted", depth=1).records[2].choice
-        'expanded for everyone'
+        >>> print(answer.policy(outcome="converted", depth=1).records[2].choice)
+        expanded for everyone
         """
         from whatif.run.policy import Wanted, answered, asked
 
@@ -214,8 +227,14 @@ class Policies:
             outcome=outcome,
             forest=forest,
         )
-        question = asked(self.scores, self.spec, wanted, days=json.loads(self.json)["data"]["days"])
-        return _table(question, answered(question, decision=self.findings.verdict.decision))
+        question = asked(
+            self.scores,
+            self.spec,
+            wanted,
+            days=json.loads(self.json)["data"]["days"],
+            decision=self.findings.verdict.decision,
+        )
+        return _table(question, answered(question))
 
 
 def _table(question: Asked, made: Answered) -> PolicyTable:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from whatif.base.records import BreakEven
     from whatif.effects.rows import Ends, Level, Segment
     from whatif.run.scenario_question import Wish
+    from whatif.scenarios.sheet.evaluate import State
     from whatif.scenarios.sheet.record import Sheet
 
 
@@ -153,7 +154,8 @@ class Scenario:
         DataError
             If an integrity check of the run broke.
         UsageError
-            If a name is not known, shares do not add up, or an amount is negative.
+            If a name is not known, shares do not add up, an amount is negative, or something is
+            no mapping or no number where one belongs.
 
         Examples
         --------
@@ -176,12 +178,12 @@ class Scenario:
             Wish(
                 give=give,
                 share=share,
-                where=where or {},
-                rollout=rollout or {},
-                mix=mix or {},
-                per=per or {},
-                factor=factor or {},
-                arm_cost=arm_cost or {},
+                where={} if where is None else where,
+                rollout={} if rollout is None else rollout,
+                mix={} if mix is None else mix,
+                per={} if per is None else per,
+                factor={} if factor is None else factor,
+                arm_cost={} if arm_cost is None else arm_cost,
                 units_per_month=units_per_month,
             )
         )
@@ -210,8 +212,8 @@ class Scenario:
         if made.break_even is not None:
             rows.append(_break_even_row(made.break_even, looked=looked))
         return ScenarioTable(
-            title=f"What if? {self.sheet.study}",
-            note=_note(self.sheet, looked=made.chosen_after_looking),
+            title=_title(self.sheet, wish),
+            note=_note(self.sheet, state, looked=made.chosen_after_looking),
             records=tuple(rows),
             shown=("quantity", "per", "estimate", "std_error", "ci", "kind"),
             break_even=made.break_even,
@@ -262,14 +264,60 @@ def _break_even_row(even: BreakEven, *, looked: bool) -> ScenarioRow:
     )
 
 
-def _note(sheet: Sheet, *, looked: bool) -> str:
+def _title(sheet: Sheet, wish: Wish) -> str:
+    """Say who gets what."""
+    from whatif.verdict import whatif_wording as wording
+
+    if wish.rollout:
+        parts = [
+            (arm, float(share), wording.where_words(segment))
+            for segment, shares in wish.rollout.items()
+            for arm, share in shares.items()
+            if arm != sheet.arms[0]
+        ]
+        return wording.asked_title(parts or [(sheet.arms[0], 1.0, "")], sheet.study)
+    arm = sheet.arms[sheet.declared] if wish.give is None else wish.give
+    where = wording.where_words(tuple(wish.where.items()))
+    return wording.asked_title([(arm, wish.share, where)], sheet.study)
+
+
+def _changed(sheet: Sheet, state: State) -> str:
+    """Say which amounts are not those of the study."""
+    from whatif.scenarios.sheet.evaluate import base_state
+    from whatif.verdict import whatif_wording as wording
+
+    base, currency = base_state(sheet), sheet.worth.currency if sheet.worth else ""
+    parts = [
+        wording.worth_changed(name, worth, known, currency)
+        for name, worth, known in zip(sheet.outcomes, state.per, base.per, strict=True)
+        if worth != known
+    ]
+    parts += [
+        wording.factor_changed(name, factor)
+        for name, factor, known in zip(sheet.outcomes, state.factor, base.factor, strict=True)
+        if factor != known
+    ]
+    parts += [
+        wording.arm_cost_changed(arm, cost, known, currency)
+        for arm, cost, known in zip(sheet.arms, state.arm_cost, base.arm_cost, strict=True)
+        if cost != known
+    ]
+    if state.units is not None and state.units != base.units:
+        parts.append(wording.units_changed(state.units, base.units))
+    if state.mix is not None:
+        column, levels = sheet.columns[state.mix[0]]
+        shares = {str(level): float(p) for level, p in zip(levels, state.mix[1], strict=True)}
+        ranked = dict(sorted(shares.items(), key=lambda each: -each[1]))
+        parts.append(wording.mix_changed(column, ranked))
+    return wording.changed_words(parts)
+
+
+def _note(sheet: Sheet, state: State, *, looked: bool) -> str:
     """Say what the numbers are against, for whom, and what the ranges allow for."""
+    from whatif.verdict.whatif_wording import PICKED
+
     arm, control = sheet.arms[sheet.declared], sheet.arms[0]
-    several = (
-        " That arm was picked from several by its result, so ranges are wider: they hold for each."
-        if len(sheet.arms) > _PAIR
-        else ""
-    )
+    several = f" {PICKED}" if len(sheet.arms) > _PAIR else ""
     chosen = (
         f"Chosen after looking, so the {sheet.level:.0%} ranges are wider: they hold for every "
         "scenario that could have been chosen."
@@ -282,4 +330,6 @@ def _note(sheet: Sheet, *, looked: bool) -> str:
         "overlap": " Speaks of units in proportion to how undecided their arm was.",
     }.get(sheet.target, "")
     once = "" if sheet.looks == "once" else " Ranges are for one look."
-    return f"{chosen} Against {control} for everyone.{whom}{once}"
+    changed = _changed(sheet, state)
+    with_changes = f" {changed}" if changed else ""
+    return f"{chosen} Against {control} for everyone.{with_changes}{whom}{once}"

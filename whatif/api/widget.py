@@ -49,8 +49,8 @@ def widget(text: str, names: Names) -> Any:  # noqa: ANN401  (an anywidget.AnyWi
         raise UsageError(
             Problem(
                 what="The verdict of this run was withheld: an integrity check broke.",
-                why="Sliders would turn numbers that cannot be trusted into more of them.",
-                fix="Mend what the check found and run the study again.",
+                why="sliders would turn numbers that cannot be trusted into more of them.",
+                fix="mend what the check found and run the study again.",
             )
         )
     try:
@@ -60,7 +60,7 @@ def widget(text: str, names: Names) -> Any:  # noqa: ANN401  (an anywidget.AnyWi
         raise UsageError(
             Problem(
                 what="Sliders in a notebook need anywidget, which is not installed.",
-                why="Nothing else here draws controls in a notebook.",
+                why="nothing else here draws controls in a notebook.",
                 fix="pip install 'whatif[jupyter]', or ask `scenario_file.at(...)` in Python.",
             )
         ) from None

@@ -16,6 +16,7 @@ from whatif.verdict import whatif_wording as wording
 
 _WHOLE = 100.0
 _TWO = 2
+_NEAR = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +63,10 @@ class Choice:
     chosen: str
 
 
-def noun_of(outcome: str, names: Names) -> str:
-    """Return what one of an outcome is called."""
+def one_of(outcome: str, names: Names) -> str:
+    """Return what one of an outcome is called, with its article."""
     known = names.measures.get(outcome)
-    return (known.one if known else "") or human(outcome)
+    return wording.one_of(known.one if known else "", human(outcome))
 
 
 def arm_choice(sheet: Sheet) -> Choice:
@@ -102,7 +103,7 @@ def setting_sliders(sheet: Sheet, limits: dict[str, Any], names: Names) -> tuple
     worth = sheet.worth
     for k, (outcome, between) in enumerate(zip(sheet.outcomes, limits["per"], strict=True)):
         if worth is not None and worth.per[k] > 0 and between is not None:
-            label = wording.worth_label(noun_of(outcome, names), worth.currency)
+            label = wording.worth_label(one_of(outcome, names), worth.currency)
             sliders.append(_slider(f"per{k}", label, worth.per[k], *between))
     costs = cost_outcomes(sheet, names)
     if costs:
@@ -131,17 +132,26 @@ def cost_outcomes(sheet: Sheet, names: Names) -> list[int]:
 
 
 def _slider(name: str, label: str, value: float, low: float, high: float) -> Slider:
-    """Return a slider with a round step of about a hundredth of its way."""
+    """Return a slider with a round step of about a hundredth of its way, on whose grid it starts.
+
+    A browser moves a slider to the nearest step from its lowest value, and announces that.
+    """
     rough = (high - low) / 100
-    power = 10.0 ** np.floor(np.log10(rough))
+    power = float(10.0 ** np.floor(np.log10(rough)))
     step = power * max(times for times in (1, 2, 5) if times * power <= rough * (1 + 1e-9))
+    steps = (value - low) / step
+    if abs(steps - round(steps)) > _NEAR and low > 0:
+        low = value - int(steps) * step
+        high = low + int((high - low) / step * (1 + _NEAR)) * step
+    elif abs(steps - round(steps)) > _NEAR:  # nothing stays within reach
+        step = (value - low) / max(round(steps), 1)
     return Slider(
         name=name,
         label=label,
         value=_plain(value),
         low=_plain(low),
         high=_plain(high),
-        step=_plain(float(step)),
+        step=_plain(step),
     )
 
 
@@ -164,12 +174,12 @@ def mix_sliders(
     if max(shares) >= _WHOLE * (1 - 1e-9):
         return None, None, None
     at = len(levels) - 1
-    choice, words = None, human(levels[at])
+    choice, label = None, wording.mix_label(title(names.many), human(name), human(levels[at]))
     if len(levels) > _TWO:
-        at, words = int(np.argmax(shares)), ""
+        at, label = int(np.argmax(shares)), wording.own_mix_label(names.many)
         choice = Choice(
             name="level",
-            label=wording.level_label(human(name)),
+            label=wording.level_label(title(name)),
             options=tuple((str(d), human(level)) for d, level in enumerate(levels)),
             chosen=str(at),
         )
@@ -178,7 +188,7 @@ def mix_sliders(
     )
     slider = Slider(
         name="mix",
-        label=wording.mix_label(title(names.many), human(name), words),
+        label=label,
         value=f"{shares[at]:.1f}",
         low=f"{low:.1f}",
         high=f"{high:.1f}",

@@ -29,17 +29,19 @@ from whatif.report.view_sliders import (
     cell_sliders,
     cost_outcomes,
     mix_sliders,
-    noun_of,
+    one_of,
     setting_sliders,
 )
+from whatif.scenarios.sheet.critical import span_critical
 from whatif.scenarios.sheet.evaluate import Result, base_state, evaluate
 from whatif.scenarios.sheet.record import LEAST_DF, Sheet
 from whatif.scenarios.sheet.text import decode
 from whatif.verdict import whatif_wording as wording
-from whatif.verdict.page_wording import Sentence, break_even_unknown, target_words
+from whatif.verdict.page_wording import Sentence, target_words
 from whatif.verdict.whatif_wording import ResultWords
 
 _TWO = 2
+_HIDDEN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,6 @@ class WhatIf:
     arm: Choice | None
     everyone: Slider
     cells: tuple[Slider, ...]
-    cells_label: str
     settings: tuple[Slider, ...]
     level: Choice | None
     mix: Slider | None
@@ -96,12 +97,12 @@ def whatif_block(text: str, names: Names) -> WhatIf:
         If the text is no scenario file of this version.
     """
     sheet, limits = decode(text), json.loads(text)["limits"]
-    arm = human(sheet.arms[sheet.declared])
+    arm, control = human(sheet.arms[sheet.declared]), human(sheet.arms[0])
     several = len(sheet.arms) > _TWO
     units = "" if sheet.units is None else f"{number(sheet.units, -2)} {names.many} a month"
     level, mix, mixed = mix_sliders(sheet, limits, names)
     return WhatIf(
-        lead=wording.give_words(arm, who=names.who, units=units),
+        lead=wording.give_words(arm, control, who=names.who, units=units),
         lines=_lines(sheet, names),
         notes=_notes(sheet, names),
         arm=arm_choice(sheet) if several else None,
@@ -111,7 +112,6 @@ def whatif_block(text: str, names: Names) -> WhatIf:
             value="100",
         ),
         cells=cell_sliders(sheet),
-        cells_label=wording.cells_label(len(sheet.cells)),
         settings=setting_sliders(sheet, limits, names),
         level=level,
         mix=mix,
@@ -123,10 +123,12 @@ def whatif_block(text: str, names: Names) -> WhatIf:
 def _words(sheet: Sheet, names: Names, mixed: dict[str, Any] | None) -> str:
     """Return what the script says and has to know beside the file, as JSON."""
     words = {
-        "said": [asdict(one) for one in _results(sheet, names)],
+        "said": [asdict(one) | {"at": place} for place, one in _results(sheet, names)],
         "even": [asdict(one) for one in _even(sheet, names)],
-        "open": "" if sheet.worth is None else break_even_unknown(_worth_noun(sheet, names)),
-        "base": wording.declared_words(human(sheet.arms[sheet.declared]), names.who),
+        "open": "" if sheet.worth is None else wording.open_words(_worth_one(sheet, names)),
+        "base": wording.declared_words(
+            human(sheet.arms[sheet.declared]), human(sheet.arms[0]), names.who
+        ),
         "looked": wording.LOOKED,
         "newer": wording.NEWER,
         "damaged": wording.DAMAGED,
@@ -141,16 +143,14 @@ def _words(sheet: Sheet, names: Names, mixed: dict[str, Any] | None) -> str:
 def _lines(sheet: Sheet, names: Names) -> tuple[Sentence, ...]:
     """Return the declared scenario, a sentence for each number."""
     found = evaluate(sheet, base_state(sheet))
-    lines = [
-        _line(words, one) for words, one in zip(_results(sheet, names), found.results, strict=True)
-    ]
+    lines = [_line(words, found.results[place]) for place, words in _results(sheet, names)]
     if found.break_even is not None:
         lines.append(_even_line(found.break_even, _even(sheet, names), sheet, names))
     return tuple(lines)
 
 
-def _results(sheet: Sheet, names: Names) -> list[ResultWords]:
-    """Return how outcomes, ratios and profit are said, in the order of results."""
+def _results(sheet: Sheet, names: Names) -> list[tuple[int, ResultWords]]:
+    """Return how profit, outcomes and ratios are said, each with its place among the results."""
     monthly = sheet.units is not None
     ranges = sheet.df >= LEAST_DF
     per, least = ("a month", -12) if monthly else (f"per 1,000 {names.many}", 0)
@@ -169,34 +169,30 @@ def _results(sheet: Sheet, names: Names) -> list[ResultWords]:
                 ranges=ranges,
             )
         )
-    if sheet.worth is not None:
-        made.append(
-            wording.result_words(
-                wording.PROFIT,
-                per=per,
-                prefix=_currency(sheet),
-                least=least,
-                ranges=ranges,
-            )
-        )
-    return made
+    placed = list(enumerate(made))
+    if sheet.worth is None:
+        return placed
+    profit = wording.result_words(
+        wording.PROFIT, per=per, prefix=_currency(sheet), least=least, ranges=ranges
+    )
+    return [(len(made), profit), *placed]
 
 
 def _currency(sheet: Sheet) -> str:
     return f"{sheet.worth.currency}{NBSP}" if sheet.worth and sheet.worth.currency else ""
 
 
-def _worth_noun(sheet: Sheet, names: Names) -> str:
+def _worth_one(sheet: Sheet, names: Names) -> str:
     """Return what is counted by the first outcome that is worth something."""
     worth = () if sheet.worth is None else sheet.worth.per
     k = next((k for k, each in enumerate(worth) if each > 0), 0)
-    return noun_of(sheet.outcomes[k], names)
+    return one_of(sheet.outcomes[k], names)
 
 
 def _even(sheet: Sheet, names: Names) -> tuple[ResultWords, ...]:
-    noun = _worth_noun(sheet, names)
+    one = _worth_one(sheet, names)
     return tuple(
-        wording.even_words(noun, above=above, prefix=_currency(sheet)) for above in (False, True)
+        wording.even_words(one, above=above, prefix=_currency(sheet)) for above in (False, True)
     )
 
 
@@ -213,7 +209,7 @@ def _even_line(
 ) -> Sentence:
     low, high = even.ends
     if even.kind != "interval" or even.value is None or low is None or high is None:
-        return Sentence(lead=break_even_unknown(_worth_noun(sheet, names)), strong="", rest="")
+        return Sentence(lead=wording.open_words(_worth_one(sheet, names)), strong="", rest="")
     change, spread = said(words[even.pays_above], even.value, (low, high))
     return Sentence(lead=change + spread, strong="", rest="")
 
@@ -227,7 +223,8 @@ def said(words: ResultWords, estimate: float, ends: tuple[float, float] | None) 
     places = decimals(low, high, least=words.least)
     places = coin_places(places) if words.coin else places
     shown = round(estimate, places)
-    change = words.change[1 - ((shown > 0) - (shown < 0))].replace(
+    way = (shown > 0) - (shown < 0)
+    change = words.change[1 - way if way or not estimate else _HIDDEN].replace(
         "{0}", number(abs(estimate), places)
     )
     if ends is None:
@@ -246,8 +243,17 @@ def _notes(sheet: Sheet, names: Names) -> tuple[str, ...]:
         note
         for note, needed in (
             (wording.FEW, sheet.df < LEAST_DF),
+            (wording.PICKED, _picked(sheet)),
             (wording.ONE_LOOK, names.looks_again),
             (wording.ALL_ELSE, True),
         )
         if needed
     )
+
+
+def _picked(sheet: Sheet) -> bool:
+    """Return whether declared ranges are wider because their arm was picked by its result."""
+    declared = sheet.critical.declared
+    if declared is None or len(sheet.arms) <= _TWO:
+        return False
+    return declared > span_critical(sheet.level, rank=1, df=sheet.df)

@@ -19,6 +19,7 @@ from whatif.scenarios.attribution.attribute import Attribution, attribute
 from whatif.scenarios.attribution.opinion import OtherPart, second_opinion
 from whatif.scenarios.attribution.periods import Periods, in_time, since_run
 from whatif.scores.record import Scores
+from whatif.verdict.attribution_wording import SINCE, periods_words
 
 Day = str | dt.date
 Days = tuple[Day, Day]
@@ -50,6 +51,22 @@ class When:
     after: Days | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Moved:
+    """A move that was split, and which periods it lies between.
+
+    Attributes
+    ----------
+    found : Attribution
+        The move and its parts.
+    when : str
+        The periods in words.
+    """
+
+    found: Attribution
+    when: str
+
+
 def attribution(
     scores: Scores,
     spec: StudySpec,
@@ -59,14 +76,15 @@ def attribution(
     since: Since | None,
     by: str | Sequence[str] | None,
     opinion: bool,
-) -> tuple[Attribution, tuple[OtherPart, ...]]:
+) -> tuple[Moved, tuple[OtherPart, ...]]:
     """Split the move of an outcome or ratio between two periods, and ask DoWhy when told to.
 
     Raises
     ------
     UsageError
-        If the outcome or the cut is not declared, the periods cannot be told or are empty, the two
-        runs are not of one study, the target is not ``"ate"``, or DoWhy cannot be asked.
+        If the outcome or the cut is not declared, the cut is measured after the treatment, the
+        periods cannot be told or are empty, the two runs are not of one study, the target is not
+        ``"ate"``, or DoWhy cannot be asked.
     EstimationError
         If a ratio has nothing to divide by.
     """
@@ -74,15 +92,44 @@ def attribution(
     if since is not None and when != When():
         raise _unsaid("`since` compares two runs; `split`, `before` and `after` cut one.")
     metric = _metric(spec, outcome)
-    asked = [by] if isinstance(by, str) else by
-    dimensions = spec.segments if asked is None else (declared(spec, asked),)
+    dimensions = spec.segments if by is None else (_cut(spec, by),)
     periods = (
         _in_one_run(scores, spec, metric, dimensions, when)
         if since is None
         else _in_two_runs(scores, spec, metric, dimensions, since)
     )
     found = attribute(periods, level=spec.level)
-    return found, second_opinion(periods, found, seed=spec.seed) if opinion else ()
+    moved = Moved(found=found, when=SINCE if since is not None else _when(when))
+    return moved, second_opinion(periods, found, seed=spec.seed) if opinion else ()
+
+
+def _cut(spec: StudySpec, by: str | Sequence[str]) -> tuple[str, ...]:
+    """Return a declared cut; what is measured after the treatment can never be one."""
+    names = [by] if isinstance(by, str) else list(by)
+    late = {metric.name: "is measured after the treatment" for metric in metrics_of(spec)}
+    late[spec.treatment.column] = "is the treatment, which has a part of its own"
+    if spec.option is not None:
+        late[spec.option] = "is measured after the treatment"
+    for name in names:
+        if name in late:
+            known = [" × ".join(dimension) for dimension in spec.segments]
+            raise UsageError(
+                Problem(
+                    what=f"{name!r} {late[name]}.",
+                    why="a cut by it would count as mix what the treatment did.",
+                    fix=f"cut by what is known before: {'; '.join(known) or 'nothing declared'}.",
+                )
+            )
+    return declared(spec, names)
+
+
+def _when(when: When) -> str:
+    """Return the periods in words."""
+    return periods_words(
+        split=None if when.split is None else _day(when.split),
+        before=None if when.before is None else _range(when.before),
+        after=None if when.after is None else _range(when.after),
+    )
 
 
 def _metric(spec: StudySpec, outcome: str) -> Metric:

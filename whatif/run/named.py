@@ -122,6 +122,39 @@ def require_finite(what: str, value: float) -> None:
         raise unfit(what, f"{value} is not a finite number")
 
 
+def require_sign(name: str, amount: float, spec: StudySpec, *, see: str) -> None:
+    """Refuse a worth on the wrong side: an order costs nothing to have, a cost earns nothing.
+
+    Parameters
+    ----------
+    name : str
+        The outcome.
+    amount : float
+        What one of it is worth.
+    spec : StudySpec
+        The study; without a worth of its own for `name`, what is better decides.
+    see : str
+        The method whose words help, in backticks.
+    """
+    known = 0.0 if spec.value is None else spec.value.per.get(name, 0.0)
+    outcome = next(one for one in spec.outcomes if one.column == name)
+    cost = outcome.kind == "cost" or outcome.better == "lower"
+    if known * amount < 0:
+        what = f"The worth of {name!r} is {known:g} in the study, and cannot become {amount:g}."
+    elif known == 0 and (amount > 0 if cost else amount < 0):
+        wanted = "below 0: less of it is better" if cost else "above 0: more of it is better"
+        what = f"The worth of {name!r} cannot be {amount:g}; it must be {wanted}."
+    else:
+        return
+    raise UsageError(
+        Problem(
+            what=what,
+            why="money counted with the wrong sign or size answers another question.",
+            fix=f"correct the amount; see {see}.",
+        )
+    )
+
+
 def unfit(part: str, why: str) -> UsageError:
     """Return the error of a question whose parts contradict each other."""
     return UsageError(

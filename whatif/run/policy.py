@@ -13,8 +13,16 @@ from whatif.contract.spec import StudySpec, ValueSpec
 from whatif.effects.minimum import LEAST_CLUSTERS
 from whatif.effects.money import DAYS_PER_MONTH, units_per_month
 from whatif.engines.threads import one_blas_thread
+from whatif.report.format import (
+    coin_places,
+    decimals,
+    end_decimals,
+    number,
+    singular_unit,
+)
 from whatif.run.effect_question import outcome_of
-from whatif.run.named import index_of, require_finite, unfit
+from whatif.run.named import index_of, require_sign
+from whatif.run.policy_errors import SEE, require_finite, require_trusted, unfit
 from whatif.run.policy_limits import Capacity, Limits, limits_of
 from whatif.scenarios.policy.columns import coded, usable
 from whatif.scenarios.policy.lesson import Lesson
@@ -28,6 +36,7 @@ from whatif.verdict.policy_wording import (
     conditions_in_words,
     policy_note,
     rule_in_words,
+    unclear_gain,
 )
 from whatif.verdict.record import Decision
 
@@ -67,6 +76,8 @@ class Asked:
         What rewards are in.
     per_month : float or None
         Units a month; None where neither study nor data say.
+    trimmed : str
+        Who was kept, where units without overlap were left out; else empty.
     """
 
     lesson: Lesson
@@ -75,6 +86,7 @@ class Asked:
     columns: tuple[str, ...]
     unit: str
     per_month: float | None
+    trimmed: str
 
     @property
     def randomised(self) -> bool:
@@ -93,28 +105,33 @@ class Answered:
     note: str
 
 
-def asked(scores: Scores, spec: StudySpec, wanted: Wanted, *, days: int | None) -> Asked:
+def asked(
+    scores: Scores, spec: StudySpec, wanted: Wanted, *, days: int | None, decision: Decision
+) -> Asked:
     """Check what was asked for.
 
     Raises
     ------
     UsageError
-        If a name is not known, an amount or size is out of its range, nothing is worth anything,
-        limits cannot be met from these data, or the target is not everyone.
+        If the run's verdict is withheld, a name is not known, an amount or size is out of its
+        range, nothing is worth anything, limits cannot be met from these data, or the target is
+        not everyone.
     EstimationError
         If an arm has fewer than 50 clusters.
     """
-    _require_everyone(scores)
+    require_trusted(decision)
+    clusters = _require_fit(scores)
     value, unit = _value(scores, spec, wanted)
     per_month = units_per_month(value, units=scores.n, days=days)
     columns = _columns(scores, spec, wanted.columns)
     cluster = np.unique(scores.cluster, return_inverse=True)[1].astype(np.int64)
-    clusters = _require_clusters(scores)
     _require_sizes(wanted, clusters)
     fewest = wanted.min_leaf or max(LEAST_CLUSTERS, clusters // SMALLEST_SHARE_OF_CLUSTERS)
-    a_day = None if per_month is None else per_month / DAYS_PER_MONTH
     limits: Limits = limits_of(
-        scores, max_share=wanted.max_share, capacity=wanted.capacity, a_day=a_day
+        scores,
+        max_share=wanted.max_share,
+        capacity=wanted.capacity,
+        a_day=None if per_month is None else per_month / DAYS_PER_MONTH,
     )
     made = coded(scores.columns[list(columns)], fewest=fewest)
     reward, seen = _rewards(scores, value)
@@ -142,24 +159,28 @@ def asked(scores: Scores, spec: StudySpec, wanted: Wanted, *, days: int | None) 
         columns=columns,
         unit=unit,
         per_month=per_month,
+        trimmed=scores.population if spec.overlap.rule == "trim" else "",
     )
 
 
-def answered(asked: Asked, *, decision: Decision) -> Answered:
+def answered(asked: Asked) -> Answered:
     """Learn the policy and value it on folds that it did not learn from."""
     lesson = asked.lesson
     with one_blas_thread():
         made = policy(lesson)
     rule = written(lesson, made.rule, treatment=asked.spec.treatment.column, arms=asked.arms)
+    rows = policy_rows(
+        lesson,
+        made,
+        choices=choices(asked.arms),
+        unit=asked.unit,
+        per_month=asked.per_month,
+    )
     words = rule_in_words(rule)
+    if rule is None or rule.for_everyone != asked.arms[0]:
+        words = f"{words} {_doubt(rows[1], asked)}".strip()
     return Answered(
-        rows=policy_rows(
-            lesson,
-            made,
-            choices=choices(asked.arms),
-            unit=asked.unit,
-            per_month=asked.per_month,
-        ),
+        rows=rows,
         limits=limit_rows(
             lesson,
             made,
@@ -170,20 +191,45 @@ def answered(asked: Asked, *, decision: Decision) -> Answered:
         words=words,
         note=policy_note(
             words=words,
+            counted=_counted(asked),
+            over=asked.arms[1:] if any(g.limit is not None for g in lesson.groups) else (),
             steps=made.steps,
             level=lesson.level,
             columns=asked.columns,
             randomised=asked.randomised,
-            decision=decision,
+            population=asked.trimmed,
         ),
     )
 
 
 def budgets(asked: Asked) -> tuple[tuple[BudgetRow, ...], str]:
     """Return the held-out gain at budgets of 0, .1, …, 1, and what to know when reading it."""
-    note = budget_note(level=asked.lesson.level, randomised=asked.randomised)
     with one_blas_thread():
-        return budget_curve(asked.lesson), note
+        rows = budget_curve(asked.lesson)
+    nobody = any(row.budget > 0 and row.share == 0 for row in rows)
+    level = asked.lesson.level
+    return rows, budget_note(level=level, randomised=asked.randomised, nobody=nobody)
+
+
+def _doubt(over_control: PolicyRow, asked: Asked) -> str:
+    """Return that the gain over the control is not clear; empty where it is."""
+    low, high = over_control.band
+    if over_control.gain is None or (low is not None and low > 0):
+        return ""
+    places = coin_places(decimals(low, high)) if low is not None or high is not None else 3
+    ends = [number(e, end_decimals(e, places)) for e in (low, high) if e is not None]
+    return unclear_gain(
+        asked.arms[0],
+        gain=number(over_control.gain, places),
+        spread="" if low == high else " to ".join(ends),
+        counted=_counted(asked),
+        loses=high is not None and high < 0,
+    )
+
+
+def _counted(asked: Asked) -> str:
+    """Return what gains are in, as ``USD per session``."""
+    return f"{asked.unit} per {singular_unit(asked.spec.unit)}".strip()
 
 
 def _rewards(scores: Scores, value: ValueSpec) -> tuple[Floats, Floats]:
@@ -206,10 +252,11 @@ def _value(scores: Scores, spec: StudySpec, wanted: Wanted) -> tuple[ValueSpec, 
         known = spec.value or ValueSpec(currency="", per={})
     for outcome, amount in (wanted.per or {}).items():
         index_of(outcome, list(scores.outcomes), "outcome")
-        require_finite(f"the worth of {outcome!r}", amount)
+        require_finite("per", f"the worth of {outcome!r}", amount)
+        require_sign(outcome, amount, spec, see=SEE)
     for arm, amount in (wanted.arm_cost or {}).items():
         index_of(arm, list(scores.arms), "arm")
-        require_finite(f"the cost of {arm!r}", amount)
+        require_finite("arm_cost", f"the cost of {arm!r}", amount)
         if amount < 0:
             raise unfit("arm_cost", f"{arm!r} cannot cost {amount:g}: a cost is 0 or more")
     per = {**known.per, **(wanted.per or {})}
@@ -265,7 +312,9 @@ def _require_sizes(wanted: Wanted, clusters: int) -> None:
         raise unfit("min_leaf", f"{fewest} is not a whole number from 1 to half of the clusters")
 
 
-def _require_clusters(scores: Scores) -> int:
+def _require_fit(scores: Scores) -> int:
+    """Return the number of clusters, where scores speak of everyone and arms have enough."""
+    _require_everyone(scores)
     by_arm = [
         np.count_nonzero(np.bincount(scores.cluster[scores.arm == a]))
         for a in range(len(scores.arms))

@@ -13,7 +13,7 @@ from whatif.base.errors import Problem, UsageError, did_you_mean
 from whatif.contract.segments import MISSING
 from whatif.effects.cells import cut
 from whatif.effects.rows import Level
-from whatif.run.named import unfit
+from whatif.run.policy_errors import require_number, unfit
 from whatif.scenarios.policy.lesson import Group
 from whatif.scenarios.policy.rule import Condition, Gap, Same
 from whatif.scores.record import Scores
@@ -56,6 +56,7 @@ def limits_of(
     if max_share is not None:
         if capacity is not None:
             raise unfit("capacity", "`max_share` and `capacity` are two limits on the same units")
+        require_number("max_share", max_share)
         if not 0 < max_share <= 1:
             raise unfit("max_share", f"{max_share:g} is not a share above 0 and at most 1")
     if capacity is None:
@@ -69,6 +70,8 @@ def limits_of(
     if len(capacity) != 1:
         raise unfit("capacity", "a capacity by segment names one column")
     ((column, by_level),) = capacity.items()
+    if not isinstance(by_level, Mapping):
+        raise unfit("capacity", f"{by_level!r} does not say which levels of {column!r} it limits")
     return _by_level(scores, column, by_level, a_day)
 
 
@@ -96,6 +99,7 @@ def _by_level(scores: Scores, column: str, by_level: Mapping[Level, float], a_da
 
 
 def _share(units: float, a_day: float) -> float | None:
+    require_number("capacity", units)
     if not math.isfinite(units) or units < 0:
         raise unfit("capacity", f"{units} is not a number of units a day")
     return None if units >= a_day else units / a_day

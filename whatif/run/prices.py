@@ -11,7 +11,7 @@ import numpy as np
 from whatif.base.errors import Problem, UsageError
 from whatif.contract.spec import StudySpec, ValueSpec
 from whatif.effects.money import monthly_units
-from whatif.run.named import index_of
+from whatif.run.named import index_of, require_sign
 from whatif.scenarios.prices import Prices
 from whatif.scores.record import Scores
 
@@ -193,7 +193,7 @@ def _require_names(scores: Scores, spec: StudySpec, question: Question, give: st
     outcomes = list(scores.outcomes)
     for name, amount in question.per.items():
         index_of(name, outcomes, "outcome")
-        _require_sign(name, amount, spec)
+        require_sign(name, amount, spec, see="`answer.scenario`")
     for name, amount in question.factor.items():
         index_of(name, outcomes, "outcome")
         _require_price(f"the price level of {name!r}", amount)
@@ -217,20 +217,6 @@ def _units(scores: Scores, known: ValueSpec, asked: float | None, days: int | No
 def _require_price(what: str, amount: float) -> None:
     if amount < 0:
         raise _refused(f"{what[:1].upper()}{what[1:]} is negative: {amount:g}.")
-
-
-def _require_sign(name: str, amount: float, spec: StudySpec) -> None:
-    """Refuse a worth on the wrong side: an order costs nothing to have, a cost earns nothing."""
-    known = 0.0 if spec.value is None else spec.value.per.get(name, 0.0)
-    if known * amount < 0:
-        raise _refused(
-            f"The worth of {name!r} is {known:g} in the study, and cannot become {amount:g}."
-        )
-    outcome = next(one for one in spec.outcomes if one.column == name)
-    cost = outcome.kind == "cost" or outcome.better == "lower"
-    if known == 0 and (amount > 0 if cost else amount < 0):
-        wanted = "below 0: less of it is better" if cost else "above 0: more of it is better"
-        raise _refused(f"The worth of {name!r} cannot be {amount:g}; it must be {wanted}.")
 
 
 def _require_amount(name: str, spec: StudySpec) -> None:

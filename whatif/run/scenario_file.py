@@ -12,6 +12,7 @@ from whatif.contract.spec import StudySpec, ValueSpec
 from whatif.effects.cells import cut
 from whatif.effects.joint import Joint, joint
 from whatif.effects.money import monthly_units
+from whatif.publish.run_folder import LATEST
 from whatif.scenarios.sheet.build import About, sheet_of
 from whatif.scenarios.sheet.text import encode
 from whatif.scores.record import Scores
@@ -124,6 +125,8 @@ def scenario_of_answer(
 def read_scenario(path: Path) -> str:
     """Return the text of a scenario file, or of the one in a run folder.
 
+    A study's ``runs/latest`` holds the name of its latest run, and stands for that folder.
+
     Raises
     ------
     UsageError
@@ -133,6 +136,8 @@ def read_scenario(path: Path) -> str:
     """
     file = path / FILE if path.is_dir() else path
     try:
+        if path.name == LATEST and path.is_file():
+            file = path.parent / path.read_text(encoding="utf-8").strip() / FILE
         return file.read_text(encoding="utf-8")
     except OSError:
         raise UsageError(

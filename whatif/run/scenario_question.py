@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,16 @@ from whatif.scenarios.sheet.evaluate import State, base_state
 from whatif.scenarios.sheet.record import Sheet
 
 _NEAR = 1e-9
+_PAIR = 2
+_FORMS = {
+    "where": '{"device": "mobile"}; an expression such as "device = \'mobile\'" goes to '
+    "`answer.scenario`",
+    "rollout": '{(("device", "mobile"),): {"expanded": 0.5}}',
+    "mix": '{"device": {"mobile": 0.8, "desktop": 0.2}}',
+    "per": '{"converted": 22}',
+    "factor": '{"shipping_cost": 1.1}',
+    "arm_cost": '{"expanded": 0.02}',
+}
 
 Shares = Mapping[str, float]
 
@@ -63,9 +74,10 @@ def state_of(sheet: Sheet, wish: Wish) -> State:
     DataError
         If an integrity check of the run broke.
     UsageError
-        If an arm, outcome, column or level is not known, shares do not add up, or an amount is
-        negative or not finite.
+        If an arm, outcome, column or level is not known, shares do not add up, an amount is
+        negative or not finite, or something is no mapping or no number where one belongs.
     """
+    _require_forms(wish)
     if sheet.withheld:
         raise DataError(
             Problem(
@@ -84,6 +96,58 @@ def state_of(sheet: Sheet, wish: Wish) -> State:
         factor=_factor(sheet, wish.factor, base.factor),
         arm_cost=_arm_cost(sheet, wish.arm_cost, base.arm_cost),
         units=base.units if wish.units_per_month is None else float(wish.units_per_month),
+    )
+
+
+def _require_forms(wish: Wish) -> None:
+    """Refuse what is no mapping or no number where one belongs."""
+    for part in _FORMS:
+        _require_mapping(part, getattr(wish, part))
+    for segment, shares in wish.rollout.items():
+        if not _is_segment(segment):
+            raise _misshapen("rollout", f"`rollout` has {segment!r} in place of a segment")
+        _require_numbers("rollout", "the share of ", shares, f" in {named(segment)}")
+    for column, shares in wish.mix.items():
+        _require_numbers("mix", f"the share of {column} = ", shares)
+    _require_numbers("per", "the worth of ", wish.per)
+    _require_numbers("factor", "the price level of ", wish.factor)
+    _require_numbers("arm_cost", "the cost of ", wish.arm_cost)
+    _require_number("share", wish.share)
+    if wish.units_per_month is not None:
+        _require_number("units_per_month", wish.units_per_month)
+
+
+def _is_segment(value: object) -> bool:
+    return isinstance(value, tuple) and all(
+        isinstance(pair, tuple) and len(pair) == _PAIR for pair in value
+    )
+
+
+def _require_numbers(part: str, lead: str, values: object, tail: str = "") -> None:
+    """Refuse values by name that are no numbers; a name stands between `lead` and `tail`."""
+    _require_mapping(part, values)
+    assert isinstance(values, Mapping)  # noqa: S101  (refused above)
+    for name, value in values.items():
+        _require_number(f"{lead}{name}{tail}", value)
+
+
+def _require_mapping(part: str, value: object) -> None:
+    if not isinstance(value, Mapping):
+        raise _misshapen(part, f"`{part}` has {value!r} where a mapping belongs")
+
+
+def _require_number(what: str, value: object) -> None:
+    if not isinstance(value, Real):
+        raise _unfit(f"{what} is {value!r}, which is no number", "give a number, e.g. 0.5")
+
+
+def _misshapen(part: str, what: str) -> UsageError:
+    return UsageError(
+        Problem(
+            what=f"{what}.",
+            why="a scenario file is asked by the names that it holds, and by numbers.",
+            fix=f"`{part}` is a mapping here, e.g. {_FORMS[part]}.",
+        )
     )
 
 
@@ -148,13 +212,19 @@ def _cells(sheet: Sheet, segment: Segment) -> Bools:
 def _column(sheet: Sheet, name: str) -> tuple[int, tuple[Level, ...]]:
     names = [known for known, _ in sheet.columns]
     if name not in names:
-        raise _unknown(
-            f"There is no column {name!r} in this scenario file.",
-            did_you_mean(str(name), names)
-            if names
-            else "its one cell is everyone; ask the answer itself with answer.scenario(...).",
-        )
+        raise _unknown(f"There is no column {name!r} in this scenario file.", _cross(name, names))
     return names.index(name), sheet.columns[names.index(name)][1]
+
+
+def _cross(name: object, names: list[str]) -> str:
+    """Return what to do about a column that the cells are not cut by."""
+    if not names:
+        return "its one cell is everyone; ask the answer itself with answer.scenario(...)."
+    hint = did_you_mean(str(name), names)
+    if not hint.startswith("known"):
+        return hint
+    crossed = ", ".join([*names, str(name)])
+    return f"{hint} To ask about it too, declare `segments: [[{crossed}]]` and run again."
 
 
 def _level(column: str, wanted: Level, levels: tuple[Level, ...]) -> int:

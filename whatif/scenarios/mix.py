@@ -86,20 +86,7 @@ def remixed(
         If a column was not kept or has too many levels, a level never occurs in the data, an arm
         never occurs in a level or among its chosen, or none of the chosen has a share.
     """
-    unknown = [name for name in mix.dimension if name not in book.columns]
-    if unknown:
-        raise _refused(
-            f"There is no column {unknown[0]!r} to mix.",
-            "a run keeps the pre-treatment columns that its study names.",
-            did_you_mean(unknown[0], [str(name) for name in book.columns]),
-        )
-    many = [name for name in mix.dimension if book.columns[name].nunique() > _MOST_LEVELS]
-    if many:
-        raise _refused(
-            f"{many[0]!r} has {book.columns[many[0]].nunique():,} levels.",
-            f"a mix gives the share of every level; more than {_MOST_LEVELS} cannot be read.",
-            "mix a column with few levels, or cut this one into bins in the data.",
-        )
+    _require_columns(book, mix.dimension)
     levels = book.levels(mix.dimension)
     shares = np.zeros(len(levels.names))
     column = " × ".join(mix.dimension)
@@ -131,6 +118,23 @@ def remixed(
                 "leave these levels out of the mix, or merge them with others in the data.",
             )
     return Remix(levels=levels, shares=shares / shares.sum()), asked
+
+
+def _require_columns(book: Ledger, dimension: tuple[str, ...]) -> None:
+    unknown = [name for name in dimension if name not in book.columns]
+    if unknown:
+        raise _refused(
+            f"There is no column {unknown[0]!r} to mix.",
+            "a run keeps the pre-treatment columns that its study names.",
+            did_you_mean(unknown[0], [str(name) for name in book.columns]),
+        )
+    many = [name for name in dimension if book.columns[name].nunique() > _MOST_LEVELS]
+    if many:
+        raise _refused(
+            f"{many[0]!r} has {book.columns[many[0]].nunique():,} levels.",
+            f"a mix gives the share of every level; more than {_MOST_LEVELS} cannot be read.",
+            "mix a column with few levels, or cut this one into bins in the data.",
+        )
 
 
 def require_effective(clusters: float) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
+from whatif.checks.period_words import dates, day_number
 from whatif.effects.rows import Segment
+from whatif.verdict.page_wording import Amount, change_words
 from whatif.verdict.wording import plain, readable
 
 TITLE = "Why the number moved"
 BECAUSE = {
-    "mix": "because other segments came",
-    "treatment_share": "because arms were given to other shares",
+    "mix": "because the mix of segments changed",
+    "treatment_share": "because the arms\u2019 shares changed",
     "mechanism": "because people behaved differently, or prices changed, within a segment and arm",
 }
 ACCOUNTING = (
@@ -27,46 +30,110 @@ NO_SEGMENTS = (
     "in who came counts as mechanism."
 )
 CHANCE = "Where a range holds zero, it may be chance alone."
+WITHHELD = "This run\u2019s verdict is withheld: its numbers cannot be trusted."
+SINCE = "Among units that are new since the earlier run, compared with that run"
+HARDLY = "hardly anything"
 NO_RANGES = "There are too few clusters or orders for ranges."
 _NAMED = 3
 
 
+Span = tuple[dt.date, dt.date]
+
+
+def periods_words(*, split: dt.date | None, before: Span | None, after: Span | None) -> str:
+    """Return which period is compared with which, to begin a sentence with.
+
+    Parameters
+    ----------
+    split : date or None
+        First day of the later period.
+    before, after : (first, last) or None
+        The periods as far as they were named; None reaches to `split`.
+
+    Examples
+    --------
+    >>> split = dt.date(2026, 10, 1)
+    >>> periods_words(split=split, before=None, after=None)
+    'From 1 October 2026 on, compared with before'
+    >>> periods_words(split=split, before=None, after=(split, dt.date(2026, 10, 5)))
+    'In 1–5 October 2026, compared with the days before 1 October 2026'
+    """
+    if after is None and split is not None:
+        later = f"From {_dates(split, split)} on"
+    else:
+        later = _during(after) if after is not None else "Later"
+    if before is not None:
+        return f"{later}, compared with {_dates(*before)}"
+    if after is None or split is None:
+        return f"{later}, compared with before"
+    return f"{later}, compared with the days before {_dates(split, split)}"
+
+
+def _during(span: Span) -> str:
+    return f"{'On' if span[0] == span[1] else 'In'} {_dates(*span)}"
+
+
+def _dates(first: dt.date, last: dt.date) -> str:
+    return dates(day_number(first), day_number(last))
+
+
+def part_words(amount: Amount, *, bounded: bool) -> str:
+    """Return what a part adds: ``USD 0.01 less (0.03 less to 0.01 more)``.
+
+    Parameters
+    ----------
+    amount : Amount
+        Its size and range as text.
+    bounded : bool
+        Whether it has a range.
+    """
+    size = change_words(amount) if amount.direction else HARDLY
+    return f"{size} ({amount.between})" if bounded else size
+
+
 def move_sentence(
-    name: str, *, direction: int, size: str, spread: str, parts: Sequence[tuple[str, str]]
+    name: str, amount: Amount, *, when: str, bounded: bool, parts: Sequence[tuple[str, str]]
 ) -> str:
     """Say how far a number moved, and what each part adds.
 
     Parameters
     ----------
     name : str
-        The outcome or ratio.
-    direction : int
-        1 for up, −1 for down, 0 where it rounds to nothing.
-    size, spread : str
-        The move without a sign, and its range in words; an empty range is left out.
+        The outcome or ratio, as inside a sentence.
+    amount : Amount
+        The move and its range as text.
+    when : str
+        Which periods are compared.
+    bounded : bool
+        Whether the move has a range.
     parts : sequence of (part, amount)
-        Names as in `BECAUSE`, each with its signed amount.
+        Names as in `BECAUSE`, each with its amount in words.
 
     Examples
     --------
-    >>> move_sentence("cost_per_order", direction=1, size="0.31", spread="0.12 to 0.50",
-    ...     parts=[("mix", "+0.20"), ("treatment_share", "+0.11")])
-    'Cost per order rose by 0.31 (likely range 0.12 to 0.50): +0.20 because other segments came, \
-+0.11 because arms were given to other shares.'
+    >>> moved = Amount(size="USD 0.31", direction=1, ends=("0.12", "0.50"), signs=(1, 1), noun="",
+    ...     per="per session", more="more", fewer="less")
+    >>> move_sentence("cost", moved, when=SINCE, bounded=True,
+    ...     parts=[("mix", "USD 0.31 more (0.12 to 0.50 more)")])
+    'Among units that are new since the earlier run, compared with that run, cost rose by about \
+USD 0.31 per session (likely range 0.12 to 0.50): USD 0.31 more (0.12 to 0.50 more) because the \
+mix of segments changed.'
     """
-    text = plain(name)
-    moved = {1: f"rose by {size}", -1: f"fell by {size}", 0: "hardly moved"}[direction]
-    around = f" (likely range {spread})" if spread else ""
-    told = ", ".join(f"{amount} {BECAUSE[part]}" for part, amount in parts)
-    return f"{text[:1].upper()}{text[1:]} {moved}{around}: {told}."
+    size = " ".join(part for part in (amount.size, amount.noun, amount.per) if part)
+    moved = {1: f"rose by about {size}", -1: f"fell by about {size}", 0: "hardly moved"}
+    around = f" (likely range {amount.spread})" if bounded else ""
+    told = ", ".join(f"{words} {BECAUSE[part]}" for part, words in parts)
+    end = f": {told}." if told else "."
+    return f"{when}, {name} {moved[amount.direction]}{around}{end}"
 
 
 def merged_words(merged: Sequence[Segment]) -> str:
     """Say which segments were too small to stand for themselves."""
     count = len(merged)
     what = "1 segment is" if count == 1 else f"{count} segments are"
+    how = "is counted as the rest" if count == 1 else "are counted together as one"
     return (
-        f"{what} too small in some period and arm to stand alone and counted together as one: "
+        f"{what} too small in some period and arm to stand alone and {how}: "
         f"{_listed([_segment(one) for one in merged])}."
     )
 

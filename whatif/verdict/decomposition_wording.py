@@ -13,6 +13,10 @@ NOT_EFFECTS = (
 ONE_LOOK = "Its ranges are made for a single look."
 DETAILS = "Options, and the same split by segment"
 OPTIONS = "Options"
+BEHIND = "Options behind it"
+PAIRS = "Pairs hold the arm compared with, then the arm."
+TOO_FEW = "Where no number stands, there are too few orders or clusters, or one arm is missing."
+WITHHELD = "This run\u2019s verdict is withheld: its numbers cannot be trusted."
 PARTS = {
     "volume": "Orders",
     "mix": "Options chosen",
@@ -41,6 +45,17 @@ _NONE = {
 def title(cost: str) -> str:
     """Return the heading of the block; `cost` is a label with what it is counted per."""
     return f"Why {cost} differs"
+
+
+def counted_note(unit: str, *, level: float) -> str:
+    """Return what the numbers of the split are in, and what their ranges hold.
+
+    Examples
+    --------
+    >>> counted_note("USD per session", level=0.95)
+    'In USD per session. Clustered 95% intervals, each on its own.'
+    """
+    return f"In {unit}. Clustered {level:.0%} intervals, each on its own."
 
 
 def clause(part: str, *, size: str, direction: int) -> str:

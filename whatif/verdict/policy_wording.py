@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from whatif.scenarios.policy.lesson import FOLDS
 from whatif.scenarios.policy.rule import Bound, Condition, Gap, Rule, Same
-from whatif.verdict.record import Decision
 
-LEARNED = "the learned policy"
+LEARNED = "choosing this way"
 SEEN = "what units got"
 EVERYONE = "everyone"
 OTHERS = "all others"
 UNWRITTEN = "A forest of trees chooses; it cannot be written as a rule."
 BUDGET_TITLE = "What a budget gains"
+NOBODY = "A share of 0: no rule was clearly better at that budget."
 
 
 def choices(arms: Sequence[str]) -> tuple[str, ...]:
@@ -22,9 +22,14 @@ def choices(arms: Sequence[str]) -> tuple[str, ...]:
     Examples
     --------
     >>> choices(["folded", "expanded"])
-    ('the learned policy', 'folded for everyone', 'expanded for everyone', 'what units got')
+    ('choosing this way', 'folded for everyone', 'expanded for everyone', 'what units got')
     """
     return (LEARNED, *(f"{arm} for everyone" for arm in arms), SEEN)
+
+
+NEAR_TIES = (
+    "where choices are almost equally good it held in nine of ten simulated studies, not in more."
+)
 
 
 def rule_in_words(rule: Rule | None) -> str:
@@ -73,14 +78,45 @@ def _number(value: float) -> str:
     return f"{int(value):,}" if value.is_integer() else repr(value)
 
 
+def unclear_gain(control: str, *, gain: str, spread: str, counted: str, loses: bool) -> str:
+    """Return that a rule is not clearly better than the control for everyone.
+
+    Parameters
+    ----------
+    control : str
+        The control.
+    gain, spread : str
+        Held-out gain over it, and its range in words; an empty range is left out.
+    counted : str
+        What the gain is in, as ``USD per session``.
+    loses : bool
+        Whether the whole range is below zero.
+
+    Examples
+    --------
+    >>> unclear_gain("folded", gain="0.02", spread="−0.01 to 0.05", counted="USD per session",
+    ...     loses=False)
+    'On data it never saw, its gain over folded for everyone is not clear: 0.02 (likely range \
+−0.01 to 0.05), in USD per session.'
+    """
+    likely = f" (likely range {spread})" if spread else ""
+    clear = "is a loss" if loses else "is not clear"
+    return (
+        f"On data it never saw, its gain over {control} for {EVERYONE} {clear}: {gain}{likely}, "
+        f"in {counted}."
+    )
+
+
 def policy_note(
     *,
     words: str,
+    counted: str,
+    over: Sequence[str],
     steps: Sequence[int],
     level: float,
     columns: Sequence[str],
     randomised: bool,
-    decision: Decision,
+    population: str = "",
 ) -> str:
     """Return what a reader of a policy's table must know.
 
@@ -88,6 +124,10 @@ def policy_note(
     ----------
     words : str
         The rule in words.
+    counted : str
+        What gains are in, as ``USD per session``.
+    over : sequence of str
+        Arms that are over a limit when given to everyone.
     steps : sequence of int
         What each part got: 0 the control for everyone, 1 the best single arm, 2 a rule.
     level : float
@@ -96,21 +136,45 @@ def policy_note(
         Columns that the rule could use.
     randomised : bool
         Whether units came to their arms by chance.
-    decision : Decision
-        The study's verdict.
+    population : str
+        Who was kept, where units without overlap were left out; else empty.
     """
     parts = [
         words,
         f"Values are those of this way of choosing, learned on {FOLDS - 1} of {FOLDS} parts of the "
         "clusters and valued on the part left out; never of the rule on its own data.",
+        f"Gain over it: {LEARNED} less that choice, in {counted}.",
+        _over(over),
         _doubts(steps),
-        f"The band holds for all gains at once, {level:.0%}, clustered, for a single look.",
+        f"The band is meant to hold for all gains at once, {level:.0%}, clustered, for a single "
+        f"look; {NEAR_TIES}",
+        _within(population, limited=bool(over)),
         f"The rule could use {', '.join(columns) or 'no column'}.",
         "" if randomised else "Units were not assigned by chance: at most worth testing.",
-        "This study's verdict is withheld: its checks say that its numbers cannot be trusted."
-        if decision is Decision.CANNOT_BE_TRUSTED else "",
-    ]  # fmt: skip
+    ]
     return " ".join(part for part in parts if part)
+
+
+def _within(population: str, *, limited: bool) -> str:
+    """Say what a rule was not valued on, and what a limit cannot split."""
+    parts = []
+    if population:
+        parts.append(f"Learned and valued on {population}; nothing is known of it outside.")
+    if limited:
+        parts.append(
+            "A limit takes or leaves whole parts of the units, so a part larger than it gets "
+            "nothing even where its gain is clear."
+        )
+    return " ".join(parts)
+
+
+def _over(arms: Sequence[str]) -> str:
+    """Say which choices a limit forbids."""
+    if not arms:
+        return ""
+    named = " and ".join(f"{arm} for {EVERYONE}" for arm in arms)
+    verbs = ("is", "stands") if len(arms) == 1 else ("are", "stand")
+    return f"{named} {verbs[0]} over the limit and {verbs[1]} for comparison."
 
 
 def _doubts(steps: Sequence[int]) -> str:
@@ -122,10 +186,25 @@ def _doubts(steps: Sequence[int]) -> str:
     return kept and f"Where no gain over it was clear, the simpler stayed: {kept} of {FOLDS} parts."
 
 
-def budget_note(*, level: float, randomised: bool) -> str:
-    """Return what a reader of gains by budget must know."""
+def budget_note(*, level: float, randomised: bool, nobody: bool = False) -> str:
+    """Return what a reader of gains by budget must know.
+
+    Parameters
+    ----------
+    level : float
+        Coverage.
+    randomised : bool
+        Whether units came to their arms by chance.
+    nobody : bool
+        Whether some budget above 0 is spent on nobody.
+    """
     note = (
         "Gain per unit of the whole population over the control for everyone, on clusters that the "
         f"rule did not learn from; the band holds at all budgets at once, {level:.0%}, clustered."
     )
-    return note if randomised else f"{note} Not assigned by chance: at most worth testing."
+    said = [
+        note,
+        NOBODY if nobody else "",
+        "" if randomised else "Not assigned by chance: at most worth testing.",
+    ]
+    return " ".join(part for part in said if part)

@@ -89,8 +89,8 @@
       },
       units = state.units ?? 1e3,
       results = base.per.map((x, k) => add(only(k), units));
-    file.ratios.forEach((ratio) => {
-      const i = ratio[1], j = ratio[2], w = forms.map(() => 0),
+    file.ratios.forEach(([, i, j]) => {
+      const w = forms.map(() => 0),
         top = forms[count + i].v, low = forms[count + j].v, above = top + forms[i].v, below = low + forms[j].v;
       w[i] = 1 / below;
       w[j] = -above / below / below;
@@ -119,12 +119,12 @@
     const ends = given || [estimate, estimate], wide = (ends[1] - ends[0]) / 2 || abs(estimate) / 10 || 2;
     let d = max(Math.ceil(-Math.log10(wide / 2)), word.least);
     if (word.coin && d == 1) d = 2;
-    const shown = ends.map((x) => {
+    const [low, high] = ends.map((x) => {
         const fine = [d, d + 1, d + 2].find((e) => sign(round(x, e)) == sign(x)) ?? d;
         return [number(x, fine), sign(round(x, fine))];
-      }), low = shown[0], high = shown[1], side = low[1] >= 0 ? 0 : high[1] > 0 ? 2 : 1;
+      }), side = low[1] >= 0 ? 0 : high[1] > 0 ? 2 : 1, way = sign(round(estimate, d));
     return [
-      fill(word.change[1 - sign(round(estimate, d))], [number(estimate, d)]),
+      fill(word.change[way || !estimate ? 1 - way : 3], [number(estimate, d)]),
       given ? fill(word.range[side], [low[0], high[0]]) : word.none
     ];
   },
@@ -139,7 +139,7 @@
     } catch (e) {
       return say(words[e.message] || words.damaged);
     }
-    const list = Array.from(live.querySelectorAll("input,select"), (input) => {
+    const list = [...live.querySelectorAll("input,select")].map((input) => {
         const options = input.options, low = +(options ? options[0].value : input.min), c = {
           id: input.name, label: input.labels[0].firstChild.data, boxes: [input], from: +input.value,
           list: options, low: low, high: options ? low + options.length - 1 : +(input.max || 100)
@@ -158,9 +158,10 @@
         return c;
       }),
       cells = list.filter((c) => c.id[0] == "c"),
+      isCell = (c) => cells.includes(c),
       named = (name) => list.find((c) => c.id == name),
       all = named("all"),
-      get = (name, otherwise) => (named(name) || { now: otherwise }).now,
+      get = (name, otherwise) => named(name)?.now ?? otherwise,
       put = (c, x) => c.boxes.forEach((input) => input.value = c.now = x),
       set = (c, text) => {
         if (!c || !text || !isFinite(text)) return say(words.bad), c && put(c, c.now);
@@ -172,7 +173,11 @@
           put(mix, mix.from = round(words.mix.shares[fit], 1));
         }
         if (c == all) cells.forEach((one) => put(one, fit));
-        if (cells.includes(c)) put(all, round(sum(cells, (one, s) => one.now * file.p[s]), 1));
+        if (isCell(c)) {
+          const was = all.now;
+          put(all, round(sum(cells, (one, s) => one.now * file.p[s]), 1));
+          if (cells.some((one) => one.now != all.now)) all.now = was;
+        }
       },
       reset = () => list.forEach((c) => set(c, "" + c.from)),
       mix = named("mix"),
@@ -193,8 +198,7 @@
       },
       show = () => {
         const answer = evaluate(file, state()), even = answer.even,
-          alike = cells.every((c) => c.now == all.now),
-          chosen = list.filter((c) => c.now != c.from && (alike ? !cells.includes(c) : c != all)),
+          chosen = list.filter((c) => c.now != (isCell(c) ? all.now : c.from)),
           row = (lead, strong = "", rest = "") => {
             const bold = document.createElement("b");
             bold.append(strong);
@@ -202,11 +206,11 @@
           };
         out.textContent = "";
         row(chosen.map((c) => fill("{0}: {1}", [
-          c.label, c.list ? c.list[c.now - c.low].text : c.now
+          c.label, c.list ? c.list[c.now - c.low].text : isCell(c) ? c.now + " %" : c.now
         ])).join("; ") || words.base, "", "\n");
-        words.said.forEach((word, i) => {
-          const r = answer.results[i], told = r ? words_of(word, r.estimate, r.ends) : ["", word.none];
-          row(word.label, told[0], told[1]);
+        words.said.forEach((word) => {
+          const r = answer.results[word.at];
+          row(word.label, ...r ? words_of(word, r.estimate, r.ends) : ["", word.none]);
         });
         if (even) {
           const told = even.kind == "interval" && words_of(words.even[+even.above], even.value, even.ends);
@@ -225,9 +229,10 @@
         if (parts.shift() == "#whatif") act(() => {
           reset();
           parts.forEach((part) => {
-            const pair = part.split("=");
-            set(named(pair[0]), pair[1]);
+            const [id, text] = part.split("=");
+            set(named(id), text);
           });
+          live.scrollIntoView();
         });
       };
     find("-reset").onclick = () => act(reset);

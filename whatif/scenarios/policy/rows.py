@@ -14,12 +14,12 @@ from whatif.scenarios.policy.policy import Policy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyRow:
-    """One way to give arms, and what the learned policy gains over it.
+    """One way to give arms, and what choosing by the learned policy gains over it.
 
     Attributes
     ----------
     choice : str
-        Who gets what, in words; the first row is the learned policy.
+        Who gets what, in words; the first row is the learned way of choosing.
     n, clusters : int
         Units and clusters behind the numbers.
     share : float
@@ -30,7 +30,7 @@ class PolicyRow:
         Its interval; None is unbounded.
     gain, std_error : float or None
         Worth of the learned policy less that of this choice, per unit, and its clustered error;
-        None for the learned policy itself.
+        None for that way of choosing itself.
     ci, band : (low, high)
         Interval of this gain alone, and of the gains over all choices at once.
     per_month : float or None
