@@ -127,12 +127,7 @@ def asked(
     cluster = np.unique(scores.cluster, return_inverse=True)[1].astype(np.int64)
     _require_sizes(wanted, clusters)
     fewest = wanted.min_leaf or max(LEAST_CLUSTERS, clusters // SMALLEST_SHARE_OF_CLUSTERS)
-    limits: Limits = limits_of(
-        scores,
-        max_share=wanted.max_share,
-        capacity=wanted.capacity,
-        a_day=None if per_month is None else per_month / DAYS_PER_MONTH,
-    )
+    limits = _limits(scores, wanted, per_month)
     made = coded(scores.columns[list(columns)], fewest=fewest)
     reward, seen = _rewards(scores, value)
     lesson = Lesson(
@@ -161,6 +156,11 @@ def asked(
         per_month=per_month,
         trimmed=scores.population if spec.overlap.rule == "trim" else "",
     )
+
+
+def _limits(scores: Scores, wanted: Wanted, per_month: float | None) -> Limits:
+    a_day = None if per_month is None else per_month / DAYS_PER_MONTH
+    return limits_of(scores, max_share=wanted.max_share, capacity=wanted.capacity, a_day=a_day)
 
 
 def answered(asked: Asked) -> Answered:
