@@ -173,7 +173,7 @@ def give_arm(
     )
     if asked.mix is not None:
         require_effective(made.effective_clusters)
-    seen = {a: _clusters(book, book.received[a] & who, mix) for a in {0, arm}}
+    seen = {a: book.clusters_with(book.received[a] & who) for a in {0, arm}}
     return _answer(
         scores,
         metrics,
@@ -221,17 +221,8 @@ def _require_both_arms(scores: Scores, book: Ledger, arm: int, asked: Whatif) ->
         )
 
 
-def _clusters(book: Ledger, rows: Bools, mix: Remix | None) -> float:
-    """Count the clusters that hold any of `rows`, at another mix what they are worth there."""
-    if mix is None:
-        return float(book.clusters_with(rows))
-    mass = book.by_cluster(book.mass * mix.ratio.take(mix.levels.code) * rows)
-    square = float((mass**2).sum())
-    return float(mass.sum()) ** 2 / square if square > 0 else 0.0
-
-
 def _critical(
-    seen: dict[int, float],
+    seen: dict[int, int],
     level: float,
     *,
     book: Ledger,
@@ -241,13 +232,17 @@ def _critical(
 ) -> float | None:
     """Return the critical value, its degrees of freedom counted among those who get the arm.
 
-    Where whole clusters were assigned (`whole`), those of the smaller arm count.
+    Where whole clusters were assigned (`whole`), those of the smaller arm count; at another mix no
+    more clusters than the mix leaves.
     """
     fewest = min(seen.values())
     if fewest < LEAST_ARM_CLUSTERS_FOR_INTERVAL:
         return None
-    counted = fewest if whole else _clusters(book, who, mix)
-    return t_critical(level, int(counted) - 1)
+    counted = fewest if whole else book.clusters_with(who)
+    if mix is not None:
+        mass = book.by_cluster(book.mass * mix.ratio.take(mix.levels.code) * who)
+        counted = min(counted, int(float(mass.sum()) ** 2 / float((mass**2).sum())))
+    return t_critical(level, counted - 1) if counted > 1 else None
 
 
 def _answer(

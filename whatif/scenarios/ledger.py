@@ -92,6 +92,7 @@ class Ledger:
     cluster_mass: Floats
     columns: pd.DataFrame
     _coded: dict[str, pd.Series] = field(default_factory=dict)
+    _distinct: dict[str, int] = field(default_factory=dict)
     _levels: dict[tuple[str, ...], Levels] = field(default_factory=dict)
 
     @property
@@ -109,6 +110,12 @@ class Ledger:
             coded = column.astype("category") if text else column
             self._coded[name] = coded.take(self.order).reset_index(drop=True)
         return pd.DataFrame({name: self._coded[name] for name in sorted(names)}, copy=False)
+
+    def distinct(self, name: str) -> int:
+        """Count the values of a column."""
+        if name not in self._distinct:
+            self._distinct[name] = int(self.columns[name].nunique())
+        return self._distinct[name]
 
     def levels(self, dimension: tuple[str, ...]) -> Levels:
         """Lay the levels of one column, or of a cross of several, over the rows."""

@@ -128,10 +128,10 @@ def _require_columns(book: Ledger, dimension: tuple[str, ...]) -> None:
             "a run keeps the pre-treatment columns that its study names.",
             did_you_mean(unknown[0], [str(name) for name in book.columns]),
         )
-    many = [name for name in dimension if book.columns[name].nunique() > _MOST_LEVELS]
+    many = [name for name in dimension if book.distinct(name) > _MOST_LEVELS]
     if many:
         raise _refused(
-            f"{many[0]!r} has {book.columns[many[0]].nunique():,} levels.",
+            f"{many[0]!r} has {book.distinct(many[0]):,} levels.",
             f"a mix gives the share of every level; more than {_MOST_LEVELS} cannot be read.",
             "mix a column with few levels, or cut this one into bins in the data.",
         )
