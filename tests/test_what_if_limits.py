@@ -11,9 +11,9 @@ import pytest
 from tests import builders
 from tests.test_what_if import LEVELS, SPEC, asked, made_scores
 from whatif.base.errors import UsageError
+from whatif.run.named import require_trusted
 from whatif.run.prices import read_where
-from whatif.run.what_if import Question, amounts_of, ask, require_trusted
-from whatif.verdict.record import Decision, Verdict
+from whatif.run.what_if import Question, amounts_of, ask
 from whatif.verdict.scenario_wording import what_if_notes, what_if_title
 
 
@@ -122,19 +122,6 @@ def test_an_empty_where_of_a_command_line_is_not_everyone() -> None:
 
 
 def test_a_withheld_verdict_answers_no_what_if() -> None:
-    verdict = replace(verdict_of(), decision=Decision.CANNOT_BE_TRUSTED)
+    require_trusted(withheld=False, why="numbers")
     with pytest.raises(UsageError, match="withheld: an integrity check broke"):
-        require_trusted(verdict)
-
-
-def verdict_of() -> Verdict:
-    return Verdict(
-        decision=Decision.ROLL_OUT,
-        arm="expanded",
-        chosen_after_looking=False,
-        where="everyone",
-        headline="",
-        reasons=(),
-        would_change=(),
-        readings=(),
-    )
+        require_trusted(withheld=True, why="numbers")

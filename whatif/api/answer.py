@@ -219,9 +219,12 @@ class Answer(ScoredAnswer, Surfaces, Policies):
             shares do not add up, the data cannot speak of the mix, or the verdict is withheld.
         """
         from whatif.api.what_if import WhatIf
-        from whatif.run.what_if import Question, amounts_of, ask, require_trusted
+        from whatif.run.named import require_trusted
+        from whatif.run.what_if import Question, amounts_of, ask
 
-        require_trusted(self.verdict)
+        withheld = self.verdict.decision == "cannot_be_trusted"
+        why = "a what-if would turn numbers that cannot be trusted into more of them."
+        require_trusted(withheld=withheld, why=why)
         question = Question(
             give=give, where=where, share=share, mix=mix or {}, per=per or {},
             factor=factor or {}, arm_cost=arm_cost or {}, price=price or {},

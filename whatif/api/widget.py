@@ -43,16 +43,11 @@ def widget(text: str, names: Names) -> Any:  # noqa: ANN401  (an anywidget.AnyWi
         If the text is no scenario file of this version.
     """
     from whatif.report.html import whatif_fragment
+    from whatif.run.named import require_trusted
     from whatif.scenarios.sheet.text import decode
 
-    if decode(text).withheld:
-        raise UsageError(
-            Problem(
-                what="The verdict of this run was withheld: an integrity check broke.",
-                why="sliders would turn numbers that cannot be trusted into more of them.",
-                fix="mend what the check found and run the study again.",
-            )
-        )
+    why = "sliders would turn numbers that cannot be trusted into more of them."
+    require_trusted(withheld=decode(text).withheld, why=why)
     try:
         import anywidget
         import traitlets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from whatif.report.format import decimals, end_decimals, human, number, signed
 from whatif.report.measure import Measure
@@ -24,9 +24,9 @@ def split_words(measure: Measure, split: Mapping[Part, DecompositionRow]) -> Sen
     total = split["total"]
     comparison = instead_of(human(total.arm), human(total.versus))
     cost = f"{measure.lower} {measure.per}"
-    if any(row.shown != "shown" or row.estimate is None for row in split.values()):
+    if not visible(split):
         return Sentence(lead=words.too_few_sentence(comparison, cost), strong="", rest="")
-    places = _places(measure, split)
+    places = places_of(measure, split.values())
     sizes = {part: (row.estimate or 0.0) * measure.factor for part, row in split.items()}
     text = {part: measure.prefix + number(abs(size), places) for part, size in sizes.items()}
     ways = {part: (round(s, places) > 0) - (round(s, places) < 0) for part, s in sizes.items()}
@@ -35,23 +35,29 @@ def split_words(measure: Measure, split: Mapping[Part, DecompositionRow]) -> Sen
         cost=cost,
         size=text["total"],
         direction=ways["total"],
-        spread=_spread(measure, total, places),
+        spread=spread_of(measure, total, places),
         clauses=[words.clause(p, size=text[p], direction=ways[p]) for p in PARTS[:-1]],
         unsettled=[p for p in ("total", *PARTS[:-1]) if ways[p] and _open(split[p])],
     )
 
 
-def _places(measure: Measure, split: Mapping[Part, DecompositionRow]) -> int:
+def visible(split: Mapping[Part, DecompositionRow]) -> bool:
+    """Whether every part has a number to show."""
+    return all(row.shown == "shown" and row.estimate is not None for row in split.values())
+
+
+def places_of(measure: Measure, rows: Iterable[DecompositionRow]) -> int:
     """Return the decimals that the narrowest range deserves."""
     found = [
         decimals(low * measure.factor, high * measure.factor)
-        for low, high in (row.ci for row in split.values())
+        for low, high in (row.ci for row in rows)
         if low is not None and high is not None and low != high
     ]
     return measure.rounded(max(found, default=2))
 
 
-def _spread(measure: Measure, row: DecompositionRow, places: int) -> str:
+def spread_of(measure: Measure, row: DecompositionRow, places: int) -> str:
+    """Return the range of a part, signed; empty without one."""
     low, high = row.ci
     if low is None or high is None:
         return ""

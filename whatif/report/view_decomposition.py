@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from whatif.report.bars import Axis, Backdrop, Bar
+from whatif.report.decomposition_sentence import places_of, split_words, spread_of, visible
 from whatif.report.document import Report
 from whatif.report.format import (
     DASH,
     TIMES,
-    decimals,
-    end_decimals,
     human,
     number,
     percent,
@@ -112,67 +111,28 @@ def _per(measure: Measure) -> str:
     return f"{measure.lower} {measure.per}"
 
 
-def _visible(split: Split) -> bool:
-    return all(row.shown == "shown" and row.estimate is not None for row in split.values())
-
-
 def _arm(measure: Measure, split: Split) -> ArmSplit:
-    total = split["total"]
-    comparison = instead_of(human(total.arm), human(total.versus))
-    if not _visible(split):
-        few = words.too_few_sentence(comparison, _per(measure))
-        return ArmSplit(
-            sentence=Sentence(lead=few, strong="", rest=""), caption="", backdrop=None, rows=()
-        )
-    rows = list(split.values())
-    places = _places(measure, rows)
-    sizes = {row.part: (row.estimate or 0.0) * measure.factor for row in rows}
-    text = {part: measure.prefix + number(abs(size), places) for part, size in sizes.items()}
-    ways = {part: (round(s, places) > 0) - (round(s, places) < 0) for part, s in sizes.items()}
-    axis = _axis(rows)
+    total, rows = split["total"], list(split.values())
+    sentence = split_words(measure, split)
+    if not visible(split):
+        return ArmSplit(sentence=sentence, caption="", backdrop=None, rows=())
+    places, axis = places_of(measure, rows), _axis(rows)
     return ArmSplit(
-        sentence=words.split_sentence(
-            comparison=comparison,
-            cost=_per(measure),
-            size=text["total"],
-            direction=ways["total"],
-            spread=_spread(measure, total, places),
-            clauses=[words.clause(p, size=text[p], direction=ways[p]) for p in PARTS[:-1]],
-            unsettled=[p for p in ("total", *PARTS[:-1]) if ways[p] and _open(split[p])],
-        ),
-        caption=f"{words.title(_per(measure))}: {comparison}",
+        sentence=sentence,
+        caption=f"{words.title(_per(measure))}: "
+        f"{instead_of(human(total.arm), human(total.versus))}",
         backdrop=Backdrop(zero=axis.at(0.0), band=None, limit=None),
         rows=tuple(
             PartRow(
                 label=words.PARTS[row.part],
-                change=signed(sizes[row.part], places),
-                spread=_spread(measure, row, places),
+                change=signed((row.estimate or 0.0) * measure.factor, places),
+                spread=spread_of(measure, row, places),
                 bar=_bar(row, axis),
                 counts=words.COUNTS[row.part],
             )
             for row in rows
         ),
     )
-
-
-def _open(row: DecompositionRow) -> bool:
-    low, high = row.ci
-    return low is None or high is None or low < 0.0 < high
-
-
-def _places(measure: Measure, rows: Iterable[DecompositionRow]) -> int:
-    """Return the decimals that the narrowest range deserves."""
-    ends = [row.ci for row in rows if None not in row.ci and row.ci[0] != row.ci[1]]
-    scaled = [[end * measure.factor for end in pair if end is not None] for pair in ends]
-    return measure.rounded(max((decimals(low, high) for low, high in scaled), default=2))
-
-
-def _spread(measure: Measure, row: DecompositionRow, places: int) -> str:
-    low, high = row.ci
-    if low is None or high is None:
-        return ""
-    ends = (low * measure.factor, high * measure.factor)
-    return " to ".join(signed(end, end_decimals(end, places)) for end in ends)
 
 
 def _axis(rows: Sequence[DecompositionRow]) -> Axis:
@@ -234,7 +194,7 @@ def _by_segment(
     ]
     segments = dict.fromkeys(row.segment for row in inside)
     splits = [{row.part: row for row in inside if row.segment == one} for one in segments]
-    places = _places(measure, [row for one in splits if _visible(one) for row in one.values()])
+    places = places_of(measure, [row for one in splits if visible(one) for row in one.values()])
     name = TIMES.join(human(column) for column in cut)
     return TextTable(
         caption=f"By {name}: {human(arm)}",
@@ -245,12 +205,12 @@ def _by_segment(
 
 def _segment_row(measure: Measure, split: Split, places: int) -> Cells:
     label = levels_of(split["total"].segment)
-    if not _visible(split):
+    if not visible(split):
         return (label, *(DASH for _ in PARTS))
     return (label, *(_cell(measure, split[p], places) for p in ("total", *PARTS[:-1])))
 
 
 def _cell(measure: Measure, row: DecompositionRow, places: int) -> str:
-    spread = _spread(measure, row, places)
+    spread = spread_of(measure, row, places)
     point = signed((row.estimate or 0.0) * measure.factor, places)
     return f"{point} ({spread})" if spread else point

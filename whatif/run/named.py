@@ -155,6 +155,24 @@ def require_sign(name: str, amount: float, spec: StudySpec, *, see: str) -> None
     )
 
 
+def require_trusted(*, withheld: bool, why: str) -> None:
+    """Refuse to make more of a run whose verdict was withheld.
+
+    Raises
+    ------
+    UsageError
+        If an integrity check broke.
+    """
+    if withheld:
+        raise UsageError(
+            Problem(
+                what="The verdict of this run was withheld: an integrity check broke.",
+                why=why,
+                fix="mend what the check found and run the study again.",
+            )
+        )
+
+
 def unfit(part: str, why: str) -> UsageError:
     """Return the error of a question whose parts contradict each other."""
     return UsageError(

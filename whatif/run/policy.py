@@ -21,8 +21,8 @@ from whatif.report.format import (
     singular_unit,
 )
 from whatif.run.effect_question import outcome_of
-from whatif.run.named import index_of, require_sign
-from whatif.run.policy_errors import SEE, require_finite, require_trusted, unfit
+from whatif.run.named import index_of, require_sign, require_trusted
+from whatif.run.policy_errors import SEE, UNTRUSTED, require_finite, unfit
 from whatif.run.policy_limits import Capacity, Limits, limits_of
 from whatif.scenarios.policy.columns import coded, usable
 from whatif.scenarios.policy.lesson import Lesson
@@ -119,7 +119,7 @@ def asked(
     EstimationError
         If an arm has fewer than 50 clusters.
     """
-    require_trusted(decision)
+    require_trusted(withheld=decision is Decision.CANNOT_BE_TRUSTED, why=UNTRUSTED)
     clusters = _require_fit(scores)
     value, unit = _value(scores, spec, wanted)
     per_month = units_per_month(value, units=scores.n, days=days)

@@ -1,4 +1,4 @@
-"""Refusals of a policy that was asked for: a run that was withheld, and numbers out of range."""
+"""Refusals of a policy that was asked for: numbers that are none, or out of range."""
 
 from __future__ import annotations
 
@@ -6,21 +6,9 @@ import math
 from numbers import Real
 
 from whatif.base.errors import Problem, UsageError
-from whatif.verdict.record import Decision
 
 SEE = "`answer.policy`"
-
-
-def require_trusted(decision: Decision) -> None:
-    """Refuse to learn from numbers that cannot be trusted."""
-    if decision is Decision.CANNOT_BE_TRUSTED:
-        raise UsageError(
-            Problem(
-                what="The verdict of this run was withheld: an integrity check broke.",
-                why="a rule would turn numbers that cannot be trusted into advice.",
-                fix="mend what the check found and run the study again.",
-            )
-        )
+UNTRUSTED = "a rule would turn numbers that cannot be trusted into advice."
 
 
 def require_number(part: str, value: object) -> None:

@@ -22,7 +22,6 @@ from whatif.scenarios.give import ScenarioAnswer, Whatif, give_arm
 from whatif.scenarios.ledger import Ledger, ledger
 from whatif.scenarios.mix import mix_of
 from whatif.scores.record import Scores
-from whatif.verdict.record import Decision, Verdict
 from whatif.verdict.scenario_wording import Amounts
 
 
@@ -125,24 +124,6 @@ def amounts_of(question: Question) -> Amounts:
         price=question.price,
         units_per_month=question.units_per_month,
     )
-
-
-def require_trusted(verdict: Verdict) -> None:
-    """Refuse what-ifs of a run whose verdict was withheld.
-
-    Raises
-    ------
-    UsageError
-        If an integrity check broke.
-    """
-    if verdict.decision is Decision.CANNOT_BE_TRUSTED:
-        raise UsageError(
-            Problem(
-                what="The verdict of this run was withheld: an integrity check broke.",
-                why="a what-if would turn numbers that cannot be trusted into more of them.",
-                fix="mend what the check found and run the study again.",
-            )
-        )
 
 
 def _given(scores: Scores, give: str | None, recommended: str | None) -> str:
