@@ -1,0 +1,55 @@
+"""Addresses without their secrets, for everything that is printed, logged or published."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit, urlunsplit
+
+_USER = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^/\s?#]*@", re.IGNORECASE)
+_HIDDEN = "…"
+
+
+def redacted(address: str) -> str:
+    """Return an address as it may be shown: no user, no password, no query, no path of a hook.
+
+    Examples
+    --------
+    >>> redacted("postgresql://ann:secret@db.example:5432/shop?sslpassword=x#sessions")
+    'postgresql://db.example:5432/shop?…#sessions'
+    >>> redacted("reports/site")
+    'reports/site'
+    """
+    if "://" not in address:
+        return address
+    parts = urlsplit(address)
+    host = parts.netloc.rpartition("@")[2]
+    shown = urlunsplit(
+        (parts.scheme, host, parts.path, _HIDDEN if parts.query else "", parts.fragment)
+    )
+    # urlunsplit drops the empty host of duckdb:///file
+    return shown if host else address.partition("?")[0]
+
+
+def host_of(address: str) -> str:
+    """Return scheme and host alone: the path of a web hook is a secret too.
+
+    Examples
+    --------
+    >>> host_of("https://hooks.example/services/T0/B0/token")
+    'https://hooks.example'
+    """
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def without(text: str, *secrets: str) -> str:
+    """Return `text` with users and passwords in addresses, and the `secrets` themselves, hidden.
+
+    Examples
+    --------
+    >>> without("no route to s3://key:hush@bucket/x with token abc", "abc")
+    'no route to s3://bucket/x with token …'
+    """
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN)
+    return _USER.sub(lambda found: found["scheme"], text)
