@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from whatif.base.errors import DataError, Problem
 from whatif.base.hashing import canonical_json
@@ -16,7 +16,8 @@ Record = TypeVar("Record")
 
 def to_json(record: object) -> str:
     """Return a frozen record as JSON: keys sorted, no spaces, every digit kept."""
-    return canonical_json(_adapter(type(record)).dump_python(record, mode="json"))
+    kind: Any = type(record)
+    return canonical_json(_adapter(kind).dump_python(record, mode="json"))
 
 
 def from_json(kind: type[Record], text: str | bytes, *, shown: str) -> Record:
@@ -45,8 +46,9 @@ def from_json(kind: type[Record], text: str | bytes, *, shown: str) -> Record:
     """
     from pydantic import ValidationError
 
+    named: Any = kind
     try:
-        return cast("Record", _adapter(cast("Any", kind)).validate_json(text))
+        read: Record = _adapter(named).validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
@@ -57,6 +59,7 @@ def from_json(kind: type[Record], text: str | bytes, *, shown: str) -> Record:
                 fix="restore it from a copy, or remove it and run the command again.",
             )
         ) from None
+    return read
 
 
 @cache
