@@ -1,38 +1,34 @@
-"""Command line: read argv, call one function, print, choose an exit code."""
+"""Commands that answer studies: run, check, ask, calibrate, power, demo, init, simulate."""
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from whatif.base.errors import Problem, UsageError, WhatIfError
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Ask a causal what-if question, get a checked answer.",
+from whatif.cli.common import (
+    INTEGRITY,
+    AsOf,
+    Data,
+    Json,
+    Out,
+    RunRef,
+    StudyFile,
+    day,
+    errors,
+    options,
+    say,
+    stage,
 )
+
+app = typer.Typer()
 simulate_app = typer.Typer(no_args_is_help=True, help="Simulate data whose true effects are known.")
 schedule_app = typer.Typer(no_args_is_help=True, help="Run studies by themselves.")
 app.add_typer(simulate_app, name="simulate")
 app.add_typer(schedule_app, name="schedule")
-
-StudyFile = Annotated[Path, typer.Argument(help="Study file (YAML), or its folder.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder of studies and their runs.")]
-Data = Annotated[str | None, typer.Option("--data", help="Data source instead of the study's.")]
-AsOf = Annotated[str | None, typer.Option("--as-of", help="Last day a row may have (YYYY-MM-DD).")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-
-INTEGRITY = 4
 
 
 @app.command()
@@ -50,16 +46,16 @@ def run(
     """Answer a study: identify, score, check, decide, write the page."""
     from whatif.run.job import Target, run_study
 
-    with _errors(as_json=as_json):
+    with errors(as_json=as_json):
         done = run_study(
             study,
-            options=_options(data, as_of, out, force=force, quick=quick),
+            options=options(data, as_of, out, force=force, quick=quick),
             target=Target(out=out, publish=publish, site=site or out / "site"),
-            stage=_stage,
+            stage=stage,
         )
         for line in done.warnings:
             sys.stderr.write(f"{line}\n")
-        _say(done.answer if as_json else done.text)
+        say(done.answer if as_json else done.text)
     raise typer.Exit(INTEGRITY if done.withheld else 0)
 
 
@@ -68,14 +64,14 @@ def check(study: StudyFile, data: Data = None, as_of: AsOf = None, as_json: Json
     """Look at everything short of fitting: study file, graph, data, design."""
     from whatif.run.job import check_study
 
-    with _errors(as_json=as_json):
-        found = check_study(study, options=_options(data, as_of, None, force=False, quick=True))
-        _say(json.dumps(found.record, ensure_ascii=False) if as_json else found.text)
+    with errors(as_json=as_json):
+        found = check_study(study, options=options(data, as_of, None, force=False, quick=True))
+        say(json.dumps(found.record, ensure_ascii=False) if as_json else found.text)
 
 
 @app.command()
 def ask(
-    run: Annotated[str, typer.Argument(help="Run folder, run id or study name.")],
+    run: RunRef,
     give: Annotated[
         str | None, typer.Option("--give", help="The arm to give (default: the verdict's).")
     ] = None,
@@ -110,7 +106,7 @@ def ask(
     from whatif.run.prices import amounts, read_where, shares
     from whatif.run.what_if import Question
 
-    with _errors(as_json=as_json):
+    with errors(as_json=as_json):
         question = Question(
             give=give,
             where=read_where(where),
@@ -123,7 +119,7 @@ def ask(
             units_per_month=units_per_month,
         )
         found = ask_run(run, question, out=out)
-        _say(json.dumps(found.record, ensure_ascii=False) if as_json else found.text)
+        say(json.dumps(found.record, ensure_ascii=False) if as_json else found.text)
     raise typer.Exit(INTEGRITY if found.withheld else 0)
 
 
@@ -140,15 +136,15 @@ def calibrate(
     """Run a study's pipeline on its own rows with known effects: coverage, false alarms, power."""
     from whatif.run.calibrate import calibrate_study
 
-    with _errors(as_json=as_json):
+    with errors(as_json=as_json):
         done = calibrate_study(
             study,
-            options=_options(data, as_of, out, force=force, quick=True),
+            options=options(data, as_of, out, force=force, quick=True),
             out=out,
             draws=draws,
-            stage=_stage,
+            stage=stage,
         )
-        _say(done.json if as_json else done.text)
+        say(done.json if as_json else done.text)
 
 
 @app.command()
@@ -167,10 +163,10 @@ def power(
     """Say how small an effect a study will see, with its data as the past; no arm is read."""
     from whatif.run.plan import Wish, plan_study
 
-    with _errors(as_json=as_json):
+    with errors(as_json=as_json):
         wish = Wish(units=units, days=days, effect=effect)
-        found = plan_study(study, wish, data=data, as_of=_day(as_of))
-        _say(json.dumps(found.record, ensure_ascii=False) if as_json else found.text)
+        found = plan_study(study, wish, data=data, as_of=day(as_of))
+        say(json.dumps(found.record, ensure_ascii=False) if as_json else found.text)
 
 
 @app.command()
@@ -178,9 +174,9 @@ def demo(out: Out = Path("reports")) -> None:
     """Simulate a checkout experiment, answer it, and publish the page."""
     from whatif.run.demo import run_demo
 
-    with _errors():
-        done = run_demo(out, stage=_stage)
-        _say(done.text)
+    with errors():
+        done = run_demo(out, stage=stage)
+        say(done.text)
     raise typer.Exit(INTEGRITY if done.withheld else 0)
 
 
@@ -192,8 +188,8 @@ def init(
     """Draft a study file from the columns of a data set."""
     from whatif.run.job import draft
 
-    with _errors():
-        _say(draft(source, study))
+    with errors():
+        say(draft(source, study))
 
 
 @simulate_app.command("checkout")
@@ -208,9 +204,9 @@ def simulate_checkout(
     """Write a checkout log, and the truth beside it."""
     from whatif.run.demo import simulate_to
 
-    with _errors():
+    with errors():
         log, truth = simulate_to(out, sessions=sessions, seed=seed, mode=mode)
-        _say(f"{log}\n{truth}")
+        say(f"{log}\n{truth}")
 
 
 @schedule_app.command("render")
@@ -222,76 +218,5 @@ def schedule_render(
     """Print what a scheduler needs to run the study by itself."""
     from whatif.run.job import render_schedule
 
-    with _errors():
-        _say(render_schedule(study, kind=kind, out=out))
-
-
-def _options(
-    data: str | None, as_of: str | None, out: Path | None, *, force: bool, quick: bool
-) -> Any:  # noqa: ANN401  (RunOptions loads with the heavy libraries)
-    from whatif.run.analysis import RunOptions
-    from whatif.run.job import cache_folder
-
-    return RunOptions(
-        data=data,
-        as_of=_day(as_of),
-        quick=quick,
-        force=force,
-        cache=None if out is None else cache_folder(out),
-    )
-
-
-def _day(text: str | None) -> dt.date | None:
-    if text is None:
-        return None
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            Problem(
-                what=f"--as-of {text!r} is not a day.",
-                why="rows after that day are left out.",
-                fix="write it as YYYY-MM-DD.",
-            )
-        ) from None
-
-
-def _stage(name: str, total: int) -> Callable[[int], None]:
-    """Show one stage as a progress bar on stderr; nothing when there is nothing to wait for."""
-    if total == 0:
-        return lambda _done: None
-    from tqdm import tqdm
-
-    bar = tqdm(
-        total=total, desc=name, file=sys.stderr, leave=False, disable=not sys.stderr.isatty()
-    )
-
-    def tick(done: int) -> None:
-        bar.update(done)
-        if bar.n >= total:
-            bar.close()
-
-    return tick
-
-
-@contextmanager
-def _errors(*, as_json: bool = False) -> Iterator[None]:
-    """Print an error for people on stderr, for machines on stdout; end with its exit code."""
-    try:
-        yield
-    except WhatIfError as error:
-        sys.stderr.write(f"{error}\n")
-        if as_json:
-            problems = [asdict(problem) for problem in error.problems]
-            found = {"code": error.code, "exit_code": error.exit_code, "problems": problems}
-            _say(json.dumps({"error": found}, ensure_ascii=False))
-        raise typer.Exit(error.exit_code) from None
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text.rstrip("\n") + "\n")
-
-
-def main() -> None:
-    """Run the command line."""
-    app()
+    with errors():
+        say(render_schedule(study, kind=kind, out=out))

@@ -1,0 +1,95 @@
+"""What every command shares: arguments, printing, errors and their exit codes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from whatif.base.errors import Problem, UsageError, WhatIfError
+
+StudyFile = Annotated[Path, typer.Argument(help="Study file (YAML), or its folder.")]
+RunRef = Annotated[str, typer.Argument(help="Run folder, run id or study name.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder of studies and their runs.")]
+Data = Annotated[str | None, typer.Option("--data", help="Data source instead of the study's.")]
+AsOf = Annotated[str | None, typer.Option("--as-of", help="Last day a row may have (YYYY-MM-DD).")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Site = Annotated[str | None, typer.Option("--site", help="Folder or URL of the site (OUT/site).")]
+
+INTEGRITY = 4
+
+
+def options(
+    data: str | None, as_of: str | None, out: Path | None, *, force: bool, quick: bool
+) -> Any:  # noqa: ANN401  (RunOptions loads with the heavy libraries)
+    """Return the options of a run; scores are kept under `out`, or nowhere without it."""
+    from whatif.run.analysis import RunOptions
+    from whatif.run.job import cache_folder
+
+    return RunOptions(
+        data=data,
+        as_of=day(as_of),
+        quick=quick,
+        force=force,
+        cache=None if out is None else cache_folder(out),
+    )
+
+
+def day(text: str | None) -> dt.date | None:
+    """Read ``--as-of``."""
+    if text is None:
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            Problem(
+                what=f"--as-of {text!r} is not a day.",
+                why="rows after that day are left out.",
+                fix="write it as YYYY-MM-DD.",
+            )
+        ) from None
+
+
+def stage(name: str, total: int) -> Callable[[int], None]:
+    """Show one stage as a progress bar on stderr; nothing when there is nothing to wait for."""
+    if total == 0:
+        return lambda _done: None
+    from tqdm import tqdm
+
+    bar = tqdm(
+        total=total, desc=name, file=sys.stderr, leave=False, disable=not sys.stderr.isatty()
+    )
+
+    def tick(done: int) -> None:
+        bar.update(done)
+        if bar.n >= total:
+            bar.close()
+
+    return tick
+
+
+@contextmanager
+def errors(*, as_json: bool = False) -> Iterator[None]:
+    """Print an error for people on stderr, for machines on stdout; end with its exit code."""
+    try:
+        yield
+    except WhatIfError as error:
+        sys.stderr.write(f"{error}\n")
+        if as_json:
+            problems = [asdict(problem) for problem in error.problems]
+            found = {"code": error.code, "exit_code": error.exit_code, "problems": problems}
+            say(json.dumps({"error": found}, ensure_ascii=False))
+        raise typer.Exit(error.exit_code) from None
+
+
+def say(text: str) -> None:
+    """Print a result on stdout, ending in one line break."""
+    sys.stdout.write(text.rstrip("\n") + "\n")
