@@ -60,25 +60,53 @@ def next_due(schedule: ScheduleSpec, after: dt.date) -> str:
     >>> next_due(ScheduleSpec(cron="0 7 * * 1", timezone="Europe/London"), dt.date(2026, 10, 31))
     '2026-11-02T19:00:00+00:00'
     """
-    due = next(_moments(schedule, after)).astimezone(dt.UTC) + dt.timedelta(
-        hours=schedule.due_within_hours
-    )
-    return due.isoformat()
+    return _due(schedule, next(_moments(schedule, after)))
+
+
+def due_after(schedule: ScheduleSpec, moment: dt.datetime) -> str:
+    """Return when the page after the one made at `moment` is due, ISO 8601 in UTC.
+
+    The first scheduled moment after it, plus ``due_within_hours``.
+
+    Raises
+    ------
+    UsageError
+        If the cron expression or time zone is wrong.
+
+    Examples
+    --------
+    >>> weekly = ScheduleSpec(cron="0 7 * * 1", timezone="Europe/London")
+    >>> due_after(weekly, dt.datetime(2026, 11, 2, 6, 59, tzinfo=dt.UTC))
+    '2026-11-02T19:00:00+00:00'
+    >>> due_after(weekly, dt.datetime(2026, 11, 2, 7, 4, tzinfo=dt.UTC))
+    '2026-11-09T19:00:00+00:00'
+    """
+    local = moment.astimezone(_zone(schedule.timezone))
+    return _due(schedule, next(_from(schedule, local)))
+
+
+def _due(schedule: ScheduleSpec, moment: dt.datetime) -> str:
+    late = dt.timedelta(hours=schedule.due_within_hours)
+    return (moment.astimezone(dt.UTC) + late).isoformat()
 
 
 def _moments(schedule: ScheduleSpec, after: dt.date) -> Iterator[dt.datetime]:
     """Return the scheduled moments after the end of `after`, in the schedule's zone."""
+    zone = _zone(schedule.timezone)
+    return _from(schedule, dt.datetime.combine(after, dt.time(23, 59, 59), tzinfo=zone))
+
+
+def _from(schedule: ScheduleSpec, local: dt.datetime) -> Iterator[dt.datetime]:
+    """Return the scheduled moments after `local`, a moment in the schedule's zone."""
     from cronsim import CronSim, CronSimError
 
-    zone = _zone(schedule.timezone)
     fields = schedule.cron.split()
     if any(mark in schedule.cron for mark in "\r\n"):
         raise _bad_cron(schedule.cron, "it is not on one line")
     if len(fields) != _FIELDS:
         raise _bad_cron(schedule.cron, f"it has {len(fields)} fields")
     try:
-        end_of_day = dt.datetime.combine(after, dt.time(23, 59, 59), tzinfo=zone)
-        return iter(CronSim(schedule.cron, end_of_day))
+        return iter(CronSim(schedule.cron, local))
     except CronSimError as error:
         raise _bad_cron(schedule.cron, str(error).lower()) from None
 
