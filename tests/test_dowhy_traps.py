@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -130,3 +132,16 @@ def test_p_values_change_sides_at_one_hundred_simulations() -> None:
 def _normal(rng: np.random.Generator, size: int) -> list[float]:
     values = rng.normal(size=size)
     return list((values - values.mean()) / values.std())
+
+
+def test_dowhy_changes_how_a_shell_prints_and_our_loading_does_not() -> None:
+    asked = "import sys; before = sys.displayhook; {load}; print(sys.displayhook is before)"
+    alone = asked.format(load="import dowhy")
+    ours = asked.format(load="from whatif.engines.dowhy_loading import load_dowhy; load_dowhy()")
+    said = [
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for code in (alone, ours)
+    ]
+    assert said == ["False", "True"]

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from whatif.base.arrays import Floats, Ints
+from whatif.engines.dowhy_loading import load_dowhy
 from whatif.engines.threads import one_blas_thread
 
 _SEGMENT, _ARM, _OUTCOME = "1 segment", "2 arm", "3 outcome"
@@ -123,6 +124,7 @@ class _Table:
 @contextmanager
 def _left_as_found() -> Iterator[None]:
     """Keep DoWhy from printing, and from leaving the caller other random numbers."""
+    load_dowhy()
     from dowhy.gcm import config
 
     numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002

@@ -20,6 +20,7 @@ import pandas as pd
 from scipy import special
 
 from whatif.base.arrays import Floats
+from whatif.engines.dowhy_loading import load_dowhy
 from whatif.engines.graph_files import Dag
 from whatif.engines.threads import one_blas_thread
 
@@ -86,6 +87,7 @@ def beside_shuffled(
     with _own_randomness(seed), one_blas_thread(), warnings.catch_warnings():
         # Nodes without data are meant to be skipped.
         warnings.filterwarnings("ignore", message="WARN: Couldn't find data for node")
+        load_dowhy()
         from dowhy.gcm.falsify import FalsifyConst, falsify_graph
 
         summary = falsify_graph(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from whatif.base.errors import Problem, WhatIfError
+from whatif.engines.dowhy_loading import load_dowhy
 from whatif.engines.graph_files import Dag
 from whatif.engines.graph_paths import (
     Route,
@@ -109,6 +110,7 @@ def _ask_dowhy(
     import networkx as nx
 
     with _without_dowhy_logs():
+        load_dowhy()
         from dowhy.causal_identifier import (
             BackdoorAdjustment,
             EstimandType,
