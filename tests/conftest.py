@@ -13,6 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from tests.postgres import Server
+
 ROOT = Path(__file__).resolve().parent.parent
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a core, not the machine
@@ -60,6 +62,25 @@ def browser(chromium: Path) -> Iterator[Browser]:
         )
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A PostgreSQL server of its own, started on first use."""
+    from tests.postgres import programs, server
+
+    folder = programs()
+    if folder is None:
+        pytest.skip("no PostgreSQL server: apt-get install postgresql")
+    with server(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def postgres(postgres_server: Server) -> Iterator[str]:
+    """Address of an empty PostgreSQL database, with its password."""
+    with postgres_server.database() as url:
+        yield url
 
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)

@@ -168,7 +168,11 @@ def caught(tree: ast.Module) -> set[str]:
         node
         for node in ast.walk(tree)
         if isinstance(node, ast.Try)
-        and any(getattr(one.type, "id", "") == "ImportError" for one in node.handlers)
+        and any(
+            getattr(name, "id", "") == "ImportError"
+            for one in node.handlers
+            for name in getattr(one.type, "elts", [one.type])
+        )
     ]
     return {name for node in tries for name in imported(ast.Module(node.body, []))}
 
@@ -185,11 +189,12 @@ def requirements(lines: list[str]) -> set[str]:
 def imports_are_declared(repo: Path) -> list[str]:
     """What the package imports stands in its dependencies, not only in those of another.
 
-    A library of the notebook extra may be imported where its absence is caught.
+    A library of an extra may be imported where its absence is caught.
     """
     project = pyproject(repo)["project"]
     declared = requirements(project["dependencies"])
-    extra = requirements(project.get("optional-dependencies", {}).get("jupyter", []))
+    optional = project.get("optional-dependencies", {})
+    extra = set().union(*(requirements(optional[name]) for name in optional.keys() - {"dev"}))
     owners = packages_distributions()
     return [
         f"{name}: imports {library}, which pyproject.toml does not declare"

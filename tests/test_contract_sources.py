@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from whatif.base.errors import DataError, UsageError
 from whatif.base.hashing import of_files
+from whatif.base.secrets import redacted
 from whatif.contract.arrow_tables import content_hash, to_frame
-from whatif.contract.sources import frame_source, header_of, read_source, redacted
+from whatif.contract.sources import frame_source, header_of, read_source
 
 FRAME = pd.DataFrame(
     {
@@ -208,7 +209,7 @@ def test_sources_that_are_missing_or_broken(folder: Path, source: str, said: str
     ("source", "said"),
     [
         ("s3://bucket/x.parquet", "of an unknown kind"),
-        ("postgresql://ann:secret@db/shop#orders", "not available yet in this version"),
+        ("mysql://ann:secret@db/shop#orders", "of an unknown kind"),
         ("all.xlsx", r"not a known kind of source \(.xlsx\)"),
         ("duckdb:///shop.db", "does not name a file and a table"),
         ("duckdb://shop.db#t", "does not name a file and a table"),
@@ -256,7 +257,8 @@ def test_columns_of_unusable_type_or_name(folder: Path) -> None:
 
 
 def test_credentials_are_never_shown() -> None:
-    assert redacted("postgresql://u:p@h/d#t") == "postgresql://…@h/d#t"
+    assert redacted("postgresql://u:p@h/d#t") == "postgresql://h/d#t"
+    assert redacted("postgresql://u:p/w@h/d?x=y#select '?'") == "postgresql://h/d?…#select '?'"
     assert redacted("https://h/x.parquet?sig=secret") == "https://h/x.parquet?…"
     assert redacted("data/a@b.csv") == "data/a@b.csv"
 

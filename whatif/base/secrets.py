@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
-_USER = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^/\s?#]*@", re.IGNORECASE)
+# A password may hold a slash; a path without a colon before its "@" is no login.
+_USER = re.compile(
+    r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?:[^\s/?#]*@|[^\s/?#:]*:[^\s?#]*@)", re.IGNORECASE
+)
 _HIDDEN = "…"
 
 
@@ -16,18 +19,17 @@ def redacted(address: str) -> str:
     --------
     >>> redacted("postgresql://ann:secret@db.example:5432/shop?sslpassword=x#sessions")
     'postgresql://db.example:5432/shop?…#sessions'
+    >>> redacted("s3://key:se/cret@bucket/site")
+    's3://bucket/site'
     >>> redacted("reports/site")
     'reports/site'
     """
     if "://" not in address:
         return address
-    parts = urlsplit(address)
-    host = parts.netloc.rpartition("@")[2]
-    shown = urlunsplit(
-        (parts.scheme, host, parts.path, _HIDDEN if parts.query else "", parts.fragment)
-    )
-    # urlunsplit drops the empty host of duckdb:///file
-    return shown if host else address.partition("?")[0]
+    bare = _USER.sub(lambda found: found["scheme"], address)
+    before, mark, fragment = bare.partition("#")
+    path, asked, _ = before.partition("?")
+    return path + (f"?{_HIDDEN}" if asked else "") + mark + fragment
 
 
 def host_of(address: str) -> str:

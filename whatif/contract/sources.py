@@ -1,4 +1,4 @@
-"""Sources: Parquet, CSV, DuckDB tables or a frame in memory; only needed columns are read."""
+"""Sources: Parquet, CSV, tables of DuckDB and PostgreSQL, frames; only needed columns are read."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pandas as pd
 
 from whatif.base.errors import DataError, Problem, UsageError
 from whatif.base.hashing import of_files
+from whatif.base.secrets import redacted
 from whatif.contract.arrow_tables import (
     Table,
     content_hash,
@@ -24,8 +25,12 @@ from whatif.contract.arrow_tables import (
     sorted_rows,
 )
 from whatif.contract.sources_csv import csv_header, is_csv, read_csv
+from whatif.contract.sources_postgres import SCHEMES, read_postgres
 
-_KINDS = "a Parquet file, glob or folder, a .csv or .csv.gz file, or duckdb:///FILE#TABLE"
+_KINDS = (
+    "a Parquet file, glob or folder, a .csv or .csv.gz file, duckdb:///FILE#TABLE, "
+    "or postgresql://USER@HOST/DATABASE#TABLE"
+)
 _NO_ROWS = "there is nothing to estimate from."
 
 
@@ -64,8 +69,9 @@ def read_source(
     Parameters
     ----------
     source : str
-        A Parquet file, glob or folder, a CSV or CSV.gz file or glob, or
-        ``duckdb:///file.db#table`` (four slashes for an absolute path).
+        A Parquet file, glob or folder, a CSV or CSV.gz file or glob,
+        ``duckdb:///file.db#table`` (four slashes for an absolute path), or
+        ``postgresql://user:password@host/database#table`` (or a SELECT in the table's place).
     base : Path
         Folder that a relative path starts from.
     columns : sequence of str, optional
@@ -110,8 +116,10 @@ def header_of(source: str, base: Path) -> tuple[str, ...]:
         from whatif.contract.sources_duckdb import read_duckdb
 
         return tuple(read_duckdb(source, base, None, shown, header_only=True)[1].column_names)
+    if scheme is not None and scheme.group(1).lower() in SCHEMES:
+        return tuple(read_postgres(source, None, shown, header_only=True).column_names)
     if scheme is not None:
-        raise _unknown_kind(scheme.group(1).lower(), shown)
+        raise _unknown_kind(shown)
     file = _files(source, base)[0]
     import pyarrow.parquet as pq
 
@@ -151,20 +159,6 @@ def frame_source(
     _refuse_empty(table, shown)
     table = sorted_rows(table, sort_by)
     return SourceTable(table=table, fingerprint=content_hash(table), shown=shown, files=())
-
-
-def redacted(source: str) -> str:
-    """Return `source` without user, password and query.
-
-    Examples
-    --------
-    >>> redacted("postgresql://ann:secret@db/shop?sslkey=k#orders")
-    'postgresql://…@db/shop?…#orders'
-    """
-    if "://" not in source:
-        return source
-    without_login = re.sub(r"://[^/#]*@", "://…@", source)
-    return re.sub(r"\?[^#]*", "?…", without_login)
 
 
 def _from_series(series: pd.Series) -> object:
@@ -259,15 +253,19 @@ def _read_url(
         table = sorted_rows(plain_types(table), sort_by)
         _refuse_empty(table, shown)
         return SourceTable(table=table, fingerprint=content_hash(table), shown=shown, files=(file,))
-    raise _unknown_kind(scheme, shown)
+    if scheme in SCHEMES:
+        table = read_postgres(source, columns, shown)
+        # a server hands out rows in any order, and units may repeat: every column breaks ties
+        table = sorted_rows(table, (*sort_by, *sorted(set(table.column_names) - set(sort_by))))
+        _refuse_empty(table, shown)
+        return SourceTable(table=table, fingerprint=content_hash(table), shown=shown, files=())
+    raise _unknown_kind(shown)
 
 
-def _unknown_kind(scheme: str, shown: str) -> UsageError:
-    later = scheme in ("postgresql", "postgres")
+def _unknown_kind(shown: str) -> UsageError:
     return UsageError(
         Problem(
-            what=f"The source {shown!r} is "
-            + ("not available yet in this version." if later else "of an unknown kind."),
+            what=f"The source {shown!r} is of an unknown kind.",
             why="its rows cannot be read.",
             fix=f"give {_KINDS}.",
         )

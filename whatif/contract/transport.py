@@ -9,10 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from whatif.base.errors import DataError, Problem, UsageError, did_you_mean
+from whatif.base.secrets import redacted
 from whatif.contract.arrow_tables import to_frame
 from whatif.contract.intake import columns_of_rule
 from whatif.contract.schemas import DataSchema
-from whatif.contract.sources import header_of, read_source, redacted
+from whatif.contract.sources import header_of, read_source
 from whatif.contract.spec import StudySpec, TransportSpec
 from whatif.contract.where import mask, parse_where
 

@@ -1,0 +1,1 @@
+"""What was tried, made, checked, published and told, in one database."""
