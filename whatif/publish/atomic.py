@@ -40,8 +40,17 @@ def publishing(target: Path) -> Iterator[None]:
         ) from error
 
 
-def write_bytes(path: Path, content: bytes) -> bool:
+def write_bytes(path: Path, content: bytes, *, staging: Path | None = None) -> bool:
     """Put `content` at `path` in one step; return whether anything changed.
+
+    Parameters
+    ----------
+    path : Path
+        The file to make or to replace.
+    content : bytes
+        What it holds afterwards.
+    staging : Path, optional
+        Folder on the same file system to build it in. Default: beside the target.
 
     Raises
     ------
@@ -50,8 +59,10 @@ def write_bytes(path: Path, content: bytes) -> bool:
     """
     if path.is_file() and path.read_bytes() == content:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f"{STAGING}{path.name}-{secrets.token_hex(4)}")
+    make_folder(path.parent)
+    beside = path.parent if staging is None else staging
+    make_folder(beside)
+    staged = beside / f"{STAGING}{path.name}-{secrets.token_hex(4)}"
     try:
         _write_through(staged, content)
         os.replace(staged, path)  # noqa: PTH105  (named so that tests can stop it)
@@ -76,7 +87,7 @@ def write_folder(target: Path, files: Mapping[str, bytes]) -> None:
     OSError
         If it cannot be written; what stood at `target` then still stands.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     staged = target.with_name(f"{STAGING}{target.name}-{secrets.token_hex(4)}")
     try:
         staged.mkdir()
@@ -96,6 +107,30 @@ def sweep(folder: Path) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
         else:
             leftover.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and those above it, their names flushed to disk; it may be there already."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        flush_folder(folder.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder so that a process that dies on the way leaves it whole or gone.
+
+    What is left of it is hidden, and swept by the next ``sweep`` of its parent.
+
+    Raises
+    ------
+    OSError
+        If it cannot be renamed or emptied.
+    """
+    aside = folder.with_name(f"{STAGING}{folder.name}-old-{secrets.token_hex(4)}")
+    os.replace(folder, aside)  # noqa: PTH105
+    flush_folder(folder.parent)
+    shutil.rmtree(aside)
 
 
 def flush_folder(folder: Path) -> None:

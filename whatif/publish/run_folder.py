@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whatif.base.errors import Problem, UsageError, did_you_mean
-from whatif.publish.atomic import publishing, sweep, write_bytes, write_folder
+from whatif.publish.atomic import make_folder, publishing, sweep, write_bytes, write_folder
 
 CHECKSUMS = "SHA256SUMS"
 LATEST = "latest"
@@ -60,9 +60,9 @@ def write_run(
     target = runs / run_id
     unchanged = not rebuild and is_intact(target, files)
     with publishing(target):
+        make_folder(runs)
+        sweep(runs)
         if not unchanged:
-            runs.mkdir(parents=True, exist_ok=True)
-            sweep(runs)
             write_folder(target, {**files, CHECKSUMS: sums(files)})
         write_bytes(runs / LATEST, f"{run_id}\n".encode())
     return WrittenRun(path=target, unchanged=unchanged)
@@ -71,14 +71,26 @@ def write_run(
 def is_intact(run_folder: Path, needed: Iterable[str] = (ANSWER,)) -> bool:
     """Return whether every file of a run is there and unaltered, the `needed` ones among them."""
     try:
-        text = (run_folder / CHECKSUMS).read_text(encoding="utf-8")
-        rows = [line.split("  ", maxsplit=1) for line in text.splitlines()]
-        listed = {name: digest for digest, name in rows}
+        listed = _listed(run_folder)
         return set(needed) <= listed.keys() and all(
             _digest((run_folder / name).read_bytes()) == digest for name, digest in listed.items()
         )
     except (OSError, ValueError):
         return False
+
+
+def read_intact(run_folder: Path, names: Iterable[str]) -> dict[str, bytes] | None:
+    """Return those of the named files that a run lists, or None where one was altered or is gone.
+
+    Other files of the run, its scores among them, are not read.
+    """
+    try:
+        listed = _listed(run_folder)
+        files = {name: (run_folder / name).read_bytes() for name in names if name in listed}
+    except (OSError, ValueError):
+        return None
+    same = all(_digest(content) == listed[name] for name, content in files.items())
+    return files if same else None
 
 
 def sums(files: Mapping[str, bytes]) -> bytes:
@@ -127,6 +139,12 @@ def _by_id(out: Path, run_id: str) -> Path | None:
     runs = [run for runs in sorted(out.glob("*/runs")) for run in sorted(runs.iterdir())]
     named = [run for run in runs if run.name == run_id and (run / ANSWER).is_file()]
     return named[0] if named else None
+
+
+def _listed(run_folder: Path) -> dict[str, str]:
+    text = (run_folder / CHECKSUMS).read_text(encoding="utf-8")
+    rows = [line.split("  ", maxsplit=1) for line in text.splitlines()]
+    return {name: digest for digest, name in rows}
 
 
 def _digest(content: bytes) -> str:

@@ -1,216 +1,275 @@
-"""The site: runs, one page per study, a status file and a front page, in that order.
+"""The site: shared assets, runs, the pages of a study and the front page, put up in that order.
 
 ::
 
-    SITE/<study>/runs/<run_id>/…    never overwritten while intact
-    SITE/<study>/entry.json         what the front page knows about the study
-    SITE/<study>/answer.json        the latest answer, for machines
-    SITE/<study>/index.html         the latest page
-    SITE/status.json                every study, for machines
-    SITE/index.html                 the front page
+    SITE/assets/*                  named by their content, never changed
+    SITE/<study>/runs/<run_id>/*   the run's page and downloads; SHA256SUMS comes last
+    SITE/<study>/*                 history, comparison, answer; index.html comes last
+    SITE/<study>/card.json         what the front page knows of the study
+    SITE/status.json feed.xml index.html
 
-Pointers move last, each in one rename, so a publish that dies leaves the last good pages up.
+Whatever a page links to stands before the page, so a publish that dies leaves pages that are old
+or new, each whole, and the next one completes it. Nothing that stands there already is written
+again.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import json
 import re
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from whatif.base.errors import Problem, PublishError
-from whatif.base.hashing import canonical_json
-from whatif.publish.atomic import publishing, sweep, write_bytes, write_folder
-from whatif.publish.lock import site_lock
-from whatif.publish.run_folder import ANSWER, CHECKSUMS, is_intact, sums
-from whatif.report.index_page import IndexEntry, StudyLine, render_index
-from whatif.verdict.record import Decision
+from whatif.base.errors import DataError, Problem, PublishError
+from whatif.base.history import History, StudyCard, card_of
+from whatif.contract.stored import from_json, to_json
+from whatif.publish.places.place import Place
+from whatif.publish.run_folder import ANSWER, CHECKSUMS, read_intact, sums
+from whatif.report.site_mode import ASSETS, split
 
 PAGE = "report.html"
-# Only these leave the run folder: tables with a row per unit never reach a reader.
-PUBLISHED = (PAGE, ANSWER, "scenario.json", "manifest.json")
-ENTRY = "entry.json"
+INDEX = "index.html"
+CARD = "card.json"
+PUBLISHED = (PAGE, ANSWER, "scenario.json", "manifest.json", "estimates.csv")
+"""Only these leave the run folder: tables with a row per unit never reach a reader."""
+
+Front = Callable[[Sequence[StudyCard]], Mapping[str, bytes]]
+"""From every study's card to the files at the root of the site, their assets among them."""
+
+# Of a study's pages, those that a later publish may no longer have.
+_OPTIONAL = (INDEX, ANSWER, "explore.html", "compare.html")
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """Where readers find a run.
+    """Where readers find a study.
 
     Attributes
     ----------
-    page : Path
-        The study's page, or the run's own page while it awaits review.
-    index : Path
+    page : str
+        The study's page; while a newer run awaits review, or there is no page, that run's own.
+    front : str
         The front page.
     awaiting_review : bool
-        Whether the study's page still shows an earlier run.
+        Whether the study's page shows an earlier run than the newest.
     unchanged : bool
         Whether everything stood there already.
+    files : mapping of str to bytes
+        What stands on the site now: the pages and shared files, and the runs that were given.
+    gone : tuple of str
+        Pages that were removed.
     """
 
-    page: Path
-    index: Path
+    page: str
+    front: str
     awaiting_review: bool
     unchanged: bool
+    files: Mapping[str, bytes]
+    gone: tuple[str, ...]
 
 
-def publish_run(
-    run_folder: Path,
-    site: Path,
-    entry: IndexEntry,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """What was put on the site, what was removed from it, and whether anything changed."""
+
+    files: Mapping[str, bytes]
+    gone: tuple[str, ...]
+    changed: bool
+
+
+def publish(
+    place: Place,
+    runs: Sequence[Path],
+    history: History,
     *,
-    awaiting_review: bool = False,
-    page: bytes | None = None,
+    files: Mapping[str, bytes],
+    front: Front,
 ) -> Published:
-    """Put a run where readers look.
+    """Put runs, their study's pages and the front page where readers look.
+
+    With every run of the history it sets up a moved site again. With none it renews the pages,
+    e.g. after a sign-off or a failed attempt.
 
     Parameters
     ----------
-    run_folder : Path
-        An intact folder that ``write_run`` made.
-    site : Path
-        Root of the site; made when missing.
-    entry : IndexEntry
-        What the front page says about the run.
-    awaiting_review : bool
-        The run is listed as awaiting review and the study's page stays as it is.
-    page : bytes, optional
-        The study's page. Default: the run's own ``report.html``.
+    place : Place
+        The site.
+    runs : sequence of Path
+        Intact run folders of this study that ``write_run`` made; those that stand on the site
+        already are left alone.
+    history : History
+        What the pages say. The run it shows, and the one that awaits review, must be among `runs`
+        or on the site.
+    files : mapping of str to bytes
+        The study's pages: names under its folder, and shared files under ``assets/``.
+    front : callable
+        Renders the files at the root from every study's card.
 
     Raises
     ------
     PublishError
-        If the run folder is not intact or the site cannot be written; the last good pages stand.
+        If a run folder is not intact, a card on the site cannot be read, or the place cannot be
+        written; the last good pages stand.
     LockedError
         If another process keeps the site locked.
     """
-    _require_folder_names(entry)
-    if not is_intact(run_folder, (PAGE, ANSWER)):
+    for name in (history.study, *(folder.name for folder in runs)):
+        _require_folder_name(name)
+    for folder in runs:
+        _run_files(folder)
+    with place.lock():
+        require_runs(place, history, given={folder.name for folder in runs})
+        root = front(cards_with(place, history))
+        put = [_put_run(place, history.study, folder) for folder in runs]
+        put.append(put_pages(place, history, files, root))
+    waits = history.awaiting is not None
+    shown = history.awaiting or history.shown
+    own = f"{history.study}/runs/{shown}/{PAGE}"
+    page = own if waits else f"{history.study}/{INDEX}" if shown is not None else INDEX
+    return Published(
+        page=f"{place.address}/{page}",
+        front=f"{place.address}/{INDEX}",
+        awaiting_review=waits,
+        unchanged=not any(one.changed for one in put),
+        files={name: content for one in put for name, content in one.files.items()},
+        gone=put[-1].gone,
+    )
+
+
+def runs_on(place: Place, study: str) -> tuple[str, ...]:
+    """Return the ids of the runs of a study that stand on the site, completely put up."""
+    found = (name.split("/") for name in place.names(f"{study}/runs"))
+    return tuple(parts[2] for parts in found if len(parts) == 4 and parts[3] == CHECKSUMS)  # noqa: PLR2004
+
+
+def cards_with(place: Place, history: History) -> tuple[StudyCard, ...]:
+    """Return every study's card by name: this study's from its history, others from the site.
+
+    Raises
+    ------
+    PublishError
+        If a card on the site cannot be read, or is another study's.
+    """
+    names = sorted({*place.folders(), history.study} - {ASSETS})
+    cards = (
+        card_of(history) if name == history.study else _read_card(place, name) for name in names
+    )
+    return tuple(card for card in cards if card is not None)
+
+
+def put_pages(
+    place: Place, history: History, files: Mapping[str, bytes], root: Mapping[str, bytes]
+) -> Put:
+    """Write a study's pages, its card and the front page, then remove what is no page any more.
+
+    Hold the lock.
+
+    Raises
+    ------
+    PublishError
+        If the place cannot be read or written.
+    """
+    study, shown = history.study, history.shown
+    pages = {name: content for name, content in files.items() if not _is_asset(name)}
+    answer = None if shown is None else place.read(f"{study}/runs/{shown}/{ANSWER}")
+    if answer is not None:
+        pages.setdefault(ANSWER, answer)
+    assets = {name: c for name, c in {**files, **root}.items() if _is_asset(name)}
+    under = {f"{study}/{name}": pages[name] for name in sorted(pages, key=_pointers_last)}
+    card = {f"{study}/{CARD}": f"{to_json(card_of(history))}\n".encode()}
+    top = {name: root[name] for name in sorted(root, key=_pointers_last) if not _is_asset(name)}
+    ordered = {**assets, **under, **card, **top}
+    moved = [place.write(name, content) for name, content in ordered.items()]
+    optional = [f"{study}/{name}" for name in _OPTIONAL if name not in pages]
+    gone = tuple(name for name in optional if place.read(name) is not None)
+    place.remove(gone)
+    return Put(files=ordered, gone=gone, changed=any(moved) or bool(gone))
+
+
+def _pointers_last(name: str) -> tuple[bool, bool, str]:
+    return (name == INDEX, name.endswith(".xml"), name)
+
+
+def _is_asset(name: str) -> bool:
+    return name.startswith(f"{ASSETS}/")
+
+
+def _put_run(place: Place, study: str, folder: Path) -> Put:
+    files = _run_files(folder)
+    page = split(files[PAGE].decode(), root="../../../")
+    files[PAGE] = page.html.encode()
+    where = f"{study}/runs/{folder.name}"
+    ordered = {
+        **page.assets,
+        **{f"{where}/{name}": content for name, content in files.items()},
+        f"{where}/{CHECKSUMS}": sums(files),
+    }
+    moved = [place.write(name, content) for name, content in ordered.items()]
+    return Put(files=ordered, gone=(), changed=any(moved))
+
+
+def _run_files(folder: Path) -> dict[str, bytes]:
+    files = read_intact(folder, PUBLISHED)
+    if files is None or not {PAGE, ANSWER} <= files.keys():
         raise PublishError(
             Problem(
-                what=f"The run folder {run_folder} is incomplete or was altered.",
+                what=f"The run folder {folder} is incomplete or was altered.",
                 why="readers would see numbers that no run has made.",
                 fix="run the study again; that rebuilds the folder.",
             )
         )
-    with publishing(site):
-        site.mkdir(parents=True, exist_ok=True)
-    with site_lock(site), publishing(site):
-        study = site / entry.study
-        moved = [_copy_run(run_folder, study / "runs" / entry.run_id)]
-        line = _next_line(_read_line(study / ENTRY), entry, awaiting_review=awaiting_review)
-        if not awaiting_review:
-            content = page if page is not None else (run_folder / PAGE).read_bytes()
-            moved.append(write_bytes(study / ANSWER, (run_folder / ANSWER).read_bytes()))
-            moved.append(write_bytes(study / "index.html", content))
-        moved.append(write_bytes(study / ENTRY, _line_json(line)))
-        moved.extend(_write_front(site))
-    waits = line.awaiting is not None
-    return Published(
-        page=study / "runs" / entry.run_id / PAGE if waits else study / "index.html",
-        index=site / "index.html",
-        awaiting_review=waits,
-        unchanged=not any(moved),
-    )
+    return files
 
 
-def _require_folder_names(entry: IndexEntry) -> None:
-    for name in (entry.study, entry.run_id):
-        if not _FOLDER_NAME.fullmatch(name):
+def require_runs(place: Place, history: History, *, given: Collection[str] = ()) -> None:
+    """Refuse a history whose shown or waiting run is neither `given` nor on the site.
+
+    Raises
+    ------
+    PublishError
+        If there is such a run, or the place cannot be read.
+    """
+    for run_id in sorted({history.shown, history.awaiting} - {None, *given}, key=str):
+        if place.read(f"{history.study}/runs/{run_id}/{CHECKSUMS}") is None:
             raise PublishError(
                 Problem(
-                    what=f"{name!r} cannot be the name of a folder on the site.",
-                    why="it could reach outside the site.",
-                    fix="use letters, digits, '-' and '_' only.",
+                    what=f"The run {run_id} of study {history.study!r} is not on the site.",
+                    why="the study's pages would lead to a page that is missing.",
+                    fix="publish that run too; `whatif publish` with the study's name does.",
                 )
             )
 
 
-def _copy_run(run_folder: Path, target: Path) -> bool:
-    names = [name for name in PUBLISHED if (run_folder / name).is_file()]
-    files = {name: (run_folder / name).read_bytes() for name in names}
-    if is_intact(target, names) and (target / CHECKSUMS).read_bytes() == sums(files):
-        return False
-    target.parent.mkdir(parents=True, exist_ok=True)
-    sweep(target.parent)
-    write_folder(target, {**files, CHECKSUMS: sums(files)})
-    return True
-
-
-def _next_line(before: StudyLine | None, entry: IndexEntry, *, awaiting_review: bool) -> StudyLine:
-    latest = before.latest if before is not None else None
-    if not awaiting_review:
-        return StudyLine(latest=entry, awaiting=None)
-    approved = latest is not None and latest.run_id == entry.run_id
-    return StudyLine(latest=latest, awaiting=None if approved else entry)
-
-
-def _write_front(site: Path) -> Iterator[bool]:
-    lines = [
-        line for path in sorted(site.glob(f"*/{ENTRY}")) if (line := _read_line(path)) is not None
-    ]
-    studies = {line.study: _status(line) for line in lines}
-    status = {"schema": "status.v1", "studies": studies}
-    yield write_bytes(site / "status.json", _json(status))
-    yield write_bytes(site / "index.html", render_index(lines).encode())
-
-
-def _status(line: StudyLine) -> dict[str, object]:
-    latest, awaiting = line.latest, line.awaiting
-    return {
-        "run_id": None if latest is None else latest.run_id,
-        "decision": None if latest is None else str(latest.decision),
-        "data_to": None if latest is None or latest.data_to is None else str(latest.data_to),
-        "awaiting_review": None if awaiting is None else awaiting.run_id,
-    }
-
-
-def _read_line(path: Path) -> StudyLine | None:
-    if not path.is_file():
-        return None
-    try:
-        return _line_from(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, KeyError, TypeError) as error:
+def _require_folder_name(name: str) -> None:
+    if not _FOLDER_NAME.fullmatch(name) or name == ASSETS:
         raise PublishError(
             Problem(
-                what=f"{path} cannot be read: {error}.",
-                why="the front page would lose this study.",
-                fix="remove the file and publish the study again.",
+                what=f"{name!r} cannot be the name of a folder on the site.",
+                why="it could reach outside the site, or hide its shared files.",
+                fix="use letters, digits, '-' and '_' only, and not the name of the assets.",
             )
-        ) from error
+        )
 
 
-def _line_from(stored: dict[str, Any]) -> StudyLine:
-    latest, awaiting = _entry_from(stored["latest"]), _entry_from(stored["awaiting"])
-    if latest is None and awaiting is None:
-        raise ValueError("it names no run")
-    return StudyLine(latest=latest, awaiting=awaiting)
-
-
-def _entry_from(stored: dict[str, Any] | None) -> IndexEntry | None:
-    if stored is None:
+def _read_card(place: Place, study: str) -> StudyCard | None:
+    name = f"{study}/{CARD}"
+    content = place.read(name)
+    if content is None:
         return None
-    day = stored["data_to"]
-    typed = {
-        "decision": Decision(stored["decision"]),
-        "data_to": None if day is None else dt.date.fromisoformat(day),
-    }
-    return IndexEntry(**(stored | typed))
-
-
-def _line_json(line: StudyLine) -> bytes:
-    both = {"latest": line.latest, "awaiting": line.awaiting}
-    return _json({key: None if one is None else _plain(one) for key, one in both.items()})
-
-
-def _plain(entry: IndexEntry) -> dict[str, object]:
-    return asdict(entry) | {"data_to": None if entry.data_to is None else str(entry.data_to)}
-
-
-def _json(value: object) -> bytes:
-    return f"{canonical_json(value)}\n".encode()
+    shown = f"{place.address}/{name}"
+    try:
+        card = from_json(StudyCard, content, shown=shown)
+    except DataError as error:
+        what = error.problems[0].what
+    else:
+        if card.study == study:
+            return card
+        what = f"{shown} is the card of study {card.study!r}."
+    raise PublishError(
+        Problem(
+            what=what,
+            why="the front page would lose this study.",
+            fix=f"remove the file and publish the study {study!r} again.",
+        )
+    )
