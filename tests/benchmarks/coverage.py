@@ -43,6 +43,12 @@ PARTS = {
         replications=4_000,
         section=table_section,
     ),
+    "changes": Part(
+        title="Why an estimate moved between two runs",
+        module="changes",
+        replications=450,
+        section=table_section,
+    ),
     "transport": Part(
         title="Effects in another population",
         module="transport",

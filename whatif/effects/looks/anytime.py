@@ -40,6 +40,12 @@ def unit_products(scores: Scores, means: Joint) -> Floats:
     return products
 
 
+def products_of_everyone(scores: Scores) -> Floats:
+    """Return `unit_products` of the first cell alone, which is everyone; shape (1, J, J)."""
+    flat = scores.gamma.reshape(scores.n, -1)
+    return _products(scores, flat, np.arange(scores.n))[None]
+
+
 def _products(scores: Scores, flat: Floats, rows: Ints) -> Floats:
     weight, mass = scores.weight[rows], scores.mass[rows]
     values = np.column_stack([flat.take(rows, axis=0), mass]) * weight[:, None]

@@ -125,7 +125,7 @@ def since_run(
     UsageError
         If no unit of the later run is new.
     """
-    place, new = _matched(earlier.unit, later.unit)
+    place, new = matched(earlier.unit, later.unit)
     if not new.any():
         raise UsageError(
             Problem(
@@ -204,7 +204,7 @@ def _periods(
     )
 
 
-def _matched(earlier: pd.Series, later: pd.Series) -> tuple[Ints, Bools]:
+def matched(earlier: pd.Series, later: pd.Series) -> tuple[Ints, Bools]:
     """Return where the later run holds each unit of the earlier one, −1 for nowhere.
 
     Also which units of the later run are new.

@@ -1,0 +1,103 @@
+"""A finished run in one line: what a history, an index and a notice say of it."""
+
+from __future__ import annotations
+
+from whatif.base.hashing import of_json
+from whatif.base.history import MetricLine, Range, RunLine
+from whatif.base.plan import plan_hash
+from whatif.base.versions import code_hash
+from whatif.checks.result import Status
+from whatif.contract.plan import plan_of
+from whatif.effects.looks.anytime import anytime_range, products_of_everyone
+from whatif.effects.looks.rules import Quantity
+from whatif.effects.rows import EffectRow
+from whatif.effects.table import metrics_of
+from whatif.report.document import Report
+from whatif.report.measure import Measure, measures
+from whatif.report.page import page
+from whatif.report.text import headline_number
+from whatif.report.view_checks import check_rows, held_checks
+from whatif.report.view_metrics import lead_row
+from whatif.run.analysis import Run
+from whatif.verdict.page_wording import status_words
+from whatif.verdict.plan_wording import deviation_words
+
+
+def run_line(run: Run) -> RunLine:
+    """Return a finished run in one line; a withheld run has no number in it.
+
+    ``ci`` is the interval of the effect's own row; ``anytime`` holds at every run of the study at
+    once, for this one number at the study's level. Equal runs give equal lines.
+    """
+    report, spec, data = run.report, run.report.spec, run.report.data
+    primary = next(iter(measures(report).values()))
+    row = None if report.withheld else lead_row(report, primary)
+    shown, held, broke = page(report), len(held_checks(report.checks)), _broke(report)
+    first, last = data.period or (None, None)
+    money = None if report.withheld else shown.verdict.money
+    return RunLine(
+        study=spec.study,
+        run_id=report.run_id,
+        question=spec.question,
+        evidence=shown.strip.badge,
+        decision=str(report.verdict.decision),
+        headline=report.verdict.headline,
+        number=headline_number(report),
+        money="" if money is None else str(money),
+        as_of=data.as_of,
+        data_from=first,
+        data_to=last,
+        next_due=report.next_due,
+        arm=report.verdict.arm,
+        versus=run.means.arms[0],
+        metric=metric_line(primary),
+        baseline=None if row is None else row.baseline,
+        estimate=None if row is None else row.estimate,
+        std_error=None if row is None else row.std_error,
+        ci=(None, None) if row is None else row.ci,
+        anytime=(None, None) if row is None else _anytime(run, row),
+        units=data.units,
+        clusters=data.clusters,
+        held=held,
+        judged=held + len(broke),
+        broke=broke,
+        fingerprint=data.fingerprint,
+        study_hash=of_json(spec.public()),
+        plan_hash=plan_hash(plan_of(spec)),
+        score_key=run.prepared.score_key,
+        code=code_hash(),
+        version=dict(report.versions)["whatif"],
+        deviations=deviation_words(run.prepared.deviations),
+    )
+
+
+def _broke(report: Report) -> tuple[str, ...]:
+    rows = check_rows(report.checks)
+    return tuple(row.title for row in rows if row.word == status_words(Status.BROKE))
+
+
+def metric_line(primary: Measure) -> MetricLine:
+    """Return how a metric is printed, as a history keeps it."""
+    return MetricLine(
+        label=primary.label,
+        better="lower" if primary.better == "lower" else "higher",
+        factor=primary.factor,
+        prefix=primary.prefix,
+        noun=primary.many,
+        per=primary.per,
+        matters_from=primary.matters_from,
+    )
+
+
+def _anytime(run: Run, row: EffectRow) -> Range:
+    """Return the range of one effect that holds at every run; unbounded before the first look."""
+    means, spec = run.means, run.report.spec
+    metric = next(one for one in metrics_of(spec) if one.name == row.outcome)
+    return anytime_range(
+        means,
+        products_of_everyone(run.scores),
+        Quantity(parts=((metric, 1.0),)),
+        cell=0,
+        arm=means.arms.index(row.arm),
+        alpha=1 - spec.level,
+    )

@@ -1,0 +1,1 @@
+"""Why an effect differs between two runs: other units, other scores, other mix, other effects."""
