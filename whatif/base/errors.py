@@ -7,6 +7,7 @@
   - OverlapError              5  some units could never have received another arm
   - EstimationError           5  an estimator could not be fitted
   - PublishError              6  the page could not be put where readers look
+  - NoticeError               7  the answer stands, but a notice did not reach its address
   - LockedError              75  another run of the same study is under way
 
 Exit code 4 is not an error: the answer is published and its verdict withheld.
@@ -107,6 +108,12 @@ class PublishError(WhatIfError):
     """The page could not be put where readers look."""
 
     code, exit_code = "WI-PUBLISH", 6
+
+
+class NoticeError(WhatIfError):
+    """The answer stands, but a notice did not reach its address."""
+
+    code, exit_code = "WI-NOTICE", 7
 
 
 class LockedError(WhatIfError):

@@ -252,13 +252,13 @@ def out_of_date_reason(last_day: dt.date | None, freshness: str) -> str:
     age = _span(freshness)
     if last_day is None:
         return f"The newest data are older than {age}, the most this study accepts."
-    return f"The newest data are from {_day(last_day)}; this study accepts at most {age}."
+    return f"The newest data are from {day_words(last_day)}; this study accepts at most {age}."
 
 
 def too_early_reason(decide_on: dt.date, last_day: dt.date) -> str:
     """Say when the decision is due and how far the data reach."""
     return (
-        f"The decision is due on {_day(decide_on)} and the data end on {_day(last_day)}; "
+        f"The decision is due on {day_words(decide_on)} and the data end on {day_words(last_day)}; "
         "reading results before the date makes chance findings likely."
     )
 
@@ -289,7 +289,7 @@ def would_change_newer_data() -> str:
 
 def would_change_date(decide_on: dt.date) -> str:
     """Name the decision date."""
-    return f"Data up to the decision date, {_day(decide_on)}."
+    return f"Data up to the decision date, {day_words(decide_on)}."
 
 
 def would_change_first_look(names: Sequence[str]) -> str:
@@ -385,7 +385,8 @@ def _span(length: str) -> str:
     return f"{count} {unit}{'' if count == '1' else 's'}"
 
 
-def _day(day: dt.date) -> str:
+def day_words(day: dt.date) -> str:
+    """Return a day as a reader would say it: ``2 November 2026``."""
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
