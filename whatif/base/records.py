@@ -134,6 +134,28 @@ class BreakEven:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyPart:
+    """What one valued outcome alone adds to the money of a month.
+
+    Attributes
+    ----------
+    outcome : str or None
+        The outcome; None for what the arm itself costs.
+    worth : float
+        What one more of it is worth; for an arm, what it costs a unit, as a negative number.
+    estimate : float
+        Money a month; positive is a gain.
+    ci : (float or None, float or None)
+        Its interval at the study's level; None is unbounded.
+    """
+
+    outcome: str | None
+    worth: float
+    estimate: float
+    ci: tuple[float | None, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
     """What giving everyone an arm instead of the control is worth a month.
 
@@ -151,6 +173,8 @@ class Money:
         Its interval at the study's level; None is unbounded.
     break_even : BreakEven or None
         None when not asked for.
+    parts : tuple of MoneyPart
+        The same money by where it comes from: their estimates sum to `estimate`.
     """
 
     arm: str
@@ -160,6 +184,7 @@ class Money:
     estimate: float
     ci: tuple[float | None, float | None]
     break_even: BreakEven | None = None
+    parts: tuple[MoneyPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

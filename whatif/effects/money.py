@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whatif.base.records import BreakEven, Money
+from whatif.base.records import BreakEven, Money, MoneyPart
 from whatif.contract.spec import ValueSpec
 from whatif.effects.bands import t_critical
 from whatif.effects.contrasts import Estimate, Metric, Term, total
@@ -119,7 +119,27 @@ def money(means: Joint, value: ValueSpec, *, arm: int, per_month: float, level: 
         estimate=per_month * made.per_unit,
         ci=made.per_month_ci,
         break_even=made.break_even,
+        parts=_parts(means, value, arm=arm, per_month=per_month, critical=made.critical),
     )
+
+
+def _parts(
+    means: Joint, value: ValueSpec, *, arm: int, per_month: float, critical: float | None
+) -> tuple[MoneyPart, ...]:
+    """Return the money a month of each valued outcome alone, then what the arm itself costs."""
+    parts = []
+    for outcome in (name for name in means.outcomes if value.per.get(name)):
+        worth = value.per[outcome]
+        alone = ValueSpec(currency=value.currency, per={outcome: worth})
+        gain = total(means, _worth(means, alone, cell=0, arm=arm, versus=0))
+        estimate, error = per_month * gain.value, per_month * means.error(gain.gradient)
+        ends = _ends(estimate, error, critical)
+        parts.append(MoneyPart(outcome=outcome, worth=worth, estimate=estimate, ci=ends))
+    paid = value.arm_cost.get(means.arms[arm], 0.0) - value.arm_cost.get(means.arms[0], 0.0)
+    if paid:
+        cost = -per_month * paid
+        parts.append(MoneyPart(outcome=None, worth=-paid, estimate=cost, ci=(cost, cost)))
+    return tuple(parts)
 
 
 def money_row(

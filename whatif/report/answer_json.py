@@ -7,12 +7,18 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from whatif.base.plan import Deviation
 from whatif.effects.bounds.row import BoundsRow
-from whatif.effects.rows import EffectRow, HeterogeneityRow, RestRow
+from whatif.effects.populations import PopulationRow
+from whatif.effects.repetitions import RepetitionSpread
+from whatif.effects.rows import EffectRow, HeterogeneityRow, RestRow, Segment
+from whatif.effects.sensitivity.record import Benchmark, HiddenCause
 from whatif.report.document import Report
 from whatif.report.view_decomposition import decomposition_json
 from whatif.report.view_power import power_json
-from whatif.verdict.record import Reading
+from whatif.verdict.plan_status import Statuses
+from whatif.verdict.plan_wording import deviation_sentence
+from whatif.verdict.record import Reading, Verdict
 
 Json = dict[str, Any]
 
@@ -24,8 +30,9 @@ def answer_json(report: Report) -> str:
     bounded, is null; there is never a NaN. Cells too small to show keep their numbers beside the
     reading ``suppressed``. Second opinions follow the run's own effects, under the name of their
     estimator and without a reading. Bounds have a list of their own: they have no estimate.
+    Every number says in `status` whether it was planned.
     """
-    verdict = report.verdict
+    says = report.statuses
     answer: Json = {
         "schema": "answer.v1",
         "study": report.spec.study,
@@ -41,23 +48,24 @@ def answer_json(report: Report) -> str:
             *(_effect(row, reading, report) for row, reading in report.read()),
             *(_effect(row, None, report) for row in report.opinions),
         ],
-        "bounds": [_bounds(row) for row in report.bounds],
-        "rest": [_rest(row) for row in report.effects.rest],
-        "populations": [asdict(row) for row in report.populations],
-        "repetitions": [asdict(row) for row in report.repetitions],
-        "power": [power_json(one) for one in report.power],
+        "bounds": [_in_segment(row, says) | {"estimate": None} for row in report.bounds],
+        "rest": [_in_segment(row, says) for row in report.effects.rest],
+        "populations": [_overall(row, says) for row in report.populations],
+        "repetitions": [_overall(row, says) for row in report.repetitions],
+        "power": [power_json(one, says) for one in report.power],
         "sensitivity": _sensitivity(report),
-        "heterogeneity": [_test(row) for row in report.effects.heterogeneity],
+        "heterogeneity": [_test(row, says) for row in report.effects.heterogeneity],
         "checks": [asdict(check) for check in report.checks],
-        "verdict": {key: value for key, value in asdict(verdict).items() if key != "readings"},
+        "verdict": _verdict(report.verdict, says),
+        "deviations": [_deviation(one) for one in report.deviations],
         "notices": [{"code": n.code, **asdict(n.problem)} for n in report.notices],
         "quality": [
             {**asdict(q), "losses": dict(q.losses), "weights": dict(q.weights)}
             for q in report.quality
         ],
         "overlap": [asdict(o) for o in report.overlap],
-        "money": None if report.money is None else asdict(report.money),
-        **decomposition_json(report.decomposition),
+        "money": None if report.money is None else {**asdict(report.money), "status": says.money()},
+        **decomposition_json(report.decomposition, says),
     }
     return (
         json.dumps(_plain(answer), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False)
@@ -76,6 +84,15 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  (any value on its way to JSON)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _verdict(verdict: Verdict, says: Statuses) -> Json:
+    told = {key: value for key, value in asdict(verdict).items() if key != "readings"}
+    return {**told, "status": says.verdict()}
+
+
+def _deviation(one: Deviation) -> Json:
+    return {**asdict(one), "sentence": deviation_sentence(one)}
 
 
 def _data(report: Report) -> Json:
@@ -113,6 +130,7 @@ def _estimand(report: Report) -> Json:
 
 def _effect(row: EffectRow, reading: Reading | None, report: Report) -> Json:
     ratio = row.outcome in {ratio.name for ratio in report.spec.ratios}
+    says = report.statuses
     effect: Json = {
         "outcome": row.outcome,
         "arm": row.arm,
@@ -132,6 +150,10 @@ def _effect(row: EffectRow, reading: Reading | None, report: Report) -> Json:
         "shrunk": row.shrunk,
         "reading": None if reading is None else reading.value,
         "planned": row.planned,
+        "status": says.number(row.outcome, _columns(row.segment), planned=row.planned),
+        "reading_status": None
+        if reading is None
+        else says.reading(row.outcome, row.segment, planned=row.planned),
         "estimator": row.estimator,
         "family": row.family,
         "critical": row.critical,
@@ -158,23 +180,26 @@ def _sensitivity(report: Report) -> Json | None:
     if report.sensitivity is None:
         return None
     return {
-        "effects": [
-            {**asdict(one), "segment": dict(one.segment)} for one in report.sensitivity.effects
-        ],
-        "benchmarks": [asdict(one) for one in report.sensitivity.benchmarks],
+        "effects": [_in_segment(one, report.statuses) for one in report.sensitivity.effects],
+        "benchmarks": [_overall(one, report.statuses) for one in report.sensitivity.benchmarks],
         "resting": [asdict(one) for one in report.sensitivity.resting],
     }
 
 
-def _bounds(row: BoundsRow) -> Json:
-    return {**asdict(row), "segment": dict(row.segment), "estimate": None}
+def _in_segment(row: BoundsRow | RestRow | HiddenCause, says: Statuses) -> Json:
+    status = says.number(row.outcome, _columns(row.segment))
+    return {**asdict(row), "segment": dict(row.segment), "status": status}
 
 
-def _rest(row: RestRow) -> Json:
-    return {**asdict(row), "segment": dict(row.segment)}
+def _overall(row: PopulationRow | RepetitionSpread | Benchmark, says: Statuses) -> Json:
+    return {**asdict(row), "status": says.number(row.outcome)}
 
 
-def _test(row: HeterogeneityRow) -> Json:
+def _columns(segment: Segment) -> tuple[str, ...]:
+    return tuple(column for column, _ in segment)
+
+
+def _test(row: HeterogeneityRow, says: Statuses) -> Json:
     return {
         "outcome": row.outcome,
         "arm": row.arm,
@@ -183,4 +208,5 @@ def _test(row: HeterogeneityRow) -> Json:
         "p_value": row.p_value,
         "df": row.df,
         "planned": row.planned,
+        "status": says.number(row.outcome, row.dimension, planned=row.planned),
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from whatif.base.calibration import Calibration
 from whatif.base.errors import Notice
+from whatif.base.plan import Deviation
 from whatif.base.records import DataSummary, Money, NuisanceQuality, OverlapSummary
 from whatif.checks.result import CheckResult
 from whatif.contract.spec import StudySpec
@@ -18,6 +19,7 @@ from whatif.effects.sensitivity.record import Sensitivity
 from whatif.graph.estimand import Estimand
 from whatif.scenarios.decomposition.decompose import Decomposition
 from whatif.verdict.chances import Power
+from whatif.verdict.plan_status import Statuses
 from whatif.verdict.record import Decision, Reading, Verdict
 
 
@@ -86,6 +88,8 @@ class Report:
         there is nothing to ask.
     decomposition : Decomposition or None
         Why cost per unit differs; None where the study names no option.
+    deviations : tuple of Deviation
+        What differs from the plan as it was locked before the first look.
 
     Raises
     ------
@@ -120,6 +124,7 @@ class Report:
     calibration: Calibration | None = None
     scenario: str | None = None
     decomposition: Decomposition | None = None
+    deviations: tuple[Deviation, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a document that would pair a number with another number's word."""
@@ -138,6 +143,11 @@ class Report:
     def looks_again(self) -> bool:
         """Whether results are looked at more than once."""
         return self.spec.decision.looks != "once"
+
+    @property
+    def statuses(self) -> Statuses:
+        """Which numbers, readings and verdict were planned."""
+        return Statuses(spec=self.spec, deviations=self.deviations)
 
     def read(self) -> tuple[tuple[EffectRow, Reading], ...]:
         """Return every effect with its reading."""

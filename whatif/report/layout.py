@@ -14,6 +14,7 @@ _CHARACTER = 7.2
 _LONGEST_LABEL = 22
 _SWEEPS = 6
 _MARGIN = 6
+_HEAD = "m-5-3l5 3-5 3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +33,19 @@ class Node:
         """Where the label is centred."""
         return self.x + self.width // 2
 
+    @property
+    def outline(self) -> str:
+        """The box as SVG path data."""
+        return f"M{self.x} {self.y}h{self.width}v{self.height}h-{self.width}z"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """Boxes, curves (as SVG path data) and the size of the whole."""
+    """Boxes, arrows and their heads (as SVG path data), and the size of the whole."""
 
     nodes: tuple[Node, ...]
     curves: tuple[str, ...]
+    heads: str
     width: int
     height: int
 
@@ -141,9 +148,12 @@ def _place(
                 boxes[name] = _node(name, x, y, width)
         x += width + _GAP
     curves = tuple(_curve([stops[stop] for stop in chain]) for chain in chains)
+    ends = dict.fromkeys(chain[-1] for chain in chains)
+    heads = "".join(f"M{stops[end][0]:.0f} {stops[end][2]:.0f}{_HEAD}" for end in ends)
     return Drawing(
         nodes=tuple(boxes[name] for name in names),
         curves=curves,
+        heads=heads,
         width=round(x - _GAP + _MARGIN),
         height=round(height + 2 * _MARGIN),
     )
@@ -170,12 +180,13 @@ def _node(name: str, x: float, y: float, width: float) -> Node:
 
 def _curve(stops: Sequence[tuple[float, float, float]]) -> str:
     """Return path data through the stops: flat across a column, curved between columns."""
-    _, right, y = stops[0]
-    parts = [f"M{right:.0f} {y:.0f}"]
+    right, y = round(stops[0][1]), round(stops[0][2])
+    parts = [f"M{right} {y}"]
     for left, far, height in stops[1:]:
-        bend = (right + left) / 2
-        parts.append(f"C{bend:.0f} {y:.0f} {bend:.0f} {height:.0f} {left:.0f} {height:.0f}")
+        wide, tall = round(left) - right, round(height) - y
+        bend = wide // 2
+        parts.append(f"c{bend} 0 {bend} {tall} {wide} {tall}".replace(" -", "-"))
         if (left, far, height) != stops[-1]:
             parts.append(f"H{far:.0f}")
-        right, y = far, height
+        right, y = round(far), round(height)
     return "".join(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from whatif.contract.spec import OutcomeSpec, RatioSpec, StudySpec, metric_name
 from whatif.effects.rows import EffectRow, Ends
@@ -23,6 +23,7 @@ from whatif.report.format import (
     title,
 )
 from whatif.verdict.page_wording import (
+    MARKS,
     Amount,
     Sentence,
     change_words,
@@ -60,6 +61,8 @@ class Measure:
         As declared, in the raw unit.
     read_with : str
         Ratio that this metric is the top of: it moves with the bottom too; empty if none.
+    mark : str
+        Stands beside its numbers; empty where they were planned.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Measure:
     matters_from: float | None
     limit: float | None
     read_with: str = ""
+    mark: str = ""
 
     @property
     def marks(self) -> tuple[float, ...]:
@@ -135,7 +139,11 @@ class Phrase:
 
 def measures(report: Report) -> dict[str, Measure]:
     """Return the measure of every metric by name: primary, guardrails, then the others."""
-    return measures_of(report.spec, dict(report.kinds))
+    says = report.statuses
+    return {
+        name: replace(measure, mark=MARKS[says.number(name)])
+        for name, measure in measures_of(report.spec, dict(report.kinds)).items()
+    }
 
 
 def measures_of(spec: StudySpec, kinds: dict[str, str]) -> dict[str, Measure]:

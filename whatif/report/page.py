@@ -5,22 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whatif.base.errors import Notice
-from whatif.base.records import Money
-from whatif.contract.spec import OutcomeSpec, StudySpec
+from whatif.base.plan import NumberStatus
 from whatif.report.document import Report
-from whatif.report.format import (
-    NBSP,
-    coin_places,
-    day,
-    decimals,
-    end_decimals,
-    human,
-    moment,
-    number,
-    plural,
-    singular_unit,
-    title,
-)
+from whatif.report.format import day, human, moment, plural, singular_unit, title
 from whatif.report.measure import Measure, measures, phrase
 from whatif.report.view_appendix import Appendix, appendix
 from whatif.report.view_checks import CheckRow, check_rows, held_checks, idle_checks, worst_tone
@@ -29,21 +16,22 @@ from whatif.report.view_looked import LookedView, looked_view
 from whatif.report.view_metrics import MetricTable, lead_row, metric_tables, who
 from whatif.report.view_segments import SegmentGroup, segment_groups
 from whatif.report.view_whatif import WhatIf, whatif_view
+from whatif.report.view_worth import WorthView, money_line, worth_view
 from whatif.verdict.page_wording import (
+    MARKS,
     Sentence,
-    break_even_sentence,
-    break_even_unknown,
     checks_count,
     checks_sentence,
     decision_tone,
     evidence_badge,
     evidence_note,
     instead_of,
+    legend_words,
     looks_sentence,
     metric_lead,
-    money_sentence,
     stale_banner,
 )
+from whatif.verdict.plan_wording import deviation_words
 from whatif.verdict.wording import decision_words
 
 
@@ -58,6 +46,7 @@ class Strip:
     facts: tuple[tuple[str, str], ...]
     checks: str
     checks_tone: str
+    changed: tuple[str, ...]
     run: str
     due_iso: str
     banner: str
@@ -72,8 +61,9 @@ class VerdictView:
     headline: str
     metric: str
     number: Sentence | None
+    number_mark: str
     money: Sentence | None
-    break_even: str
+    money_mark: str
     reasons: tuple[str, ...]
     would_change: tuple[str, ...]
 
@@ -86,10 +76,12 @@ class Page:
     withheld: bool
     verdict: VerdictView
     looks: str
+    legend: str
     metrics: tuple[MetricTable, ...]
     bands: bool
     limits: bool
     bounds: bool
+    worth: WorthView | None
     units: str
     shrunk: bool
     segments: tuple[SegmentGroup, ...]
@@ -113,10 +105,12 @@ def page(report: Report) -> Page:
         withheld=report.withheld,
         verdict=_verdict(report, by_name),
         looks=_looks(report),
+        legend=legend_words(_statuses(report)),
         metrics=tables,
         bands=any(m.matters_from is not None for m in by_name.values()),
         limits=any(m.limit is not None for m in by_name.values()),
         bounds=any(table.notes for table in tables),
+        worth=worth_view(report, by_name),
         units=title(plural(singular_unit(report.spec.unit))),
         shrunk=any(row.shrunk is not None for row in report.effects.effects),
         segments=segment_groups(report, by_name),
@@ -130,6 +124,15 @@ def page(report: Report) -> Page:
         notices=report.notices,
         appendix=appendix(report, by_name),
     )
+
+
+def _statuses(report: Report) -> set[NumberStatus]:
+    """Return which marks the page has."""
+    says = report.statuses
+    found = {says.verdict(), says.money()}
+    for row in report.effects.effects:
+        found.add(says.reading(row.outcome, row.segment, planned=row.planned))
+    return found
 
 
 def _looks(report: Report) -> str:
@@ -163,6 +166,7 @@ def _strip(report: Report) -> Strip:
         facts=tuple(facts),
         checks=checks_count(report.checks),
         checks_tone=worst_tone(report.checks),
+        changed=deviation_words(report.deviations),
         run=report.run_id[:12],
         due_iso=report.next_due or "",
         banner=stale_banner(due) if due else "",
@@ -194,51 +198,9 @@ def _verdict(report: Report, by_name: dict[str, Measure]) -> VerdictView:
         headline=verdict.headline,
         metric=lead,
         number=None if words is None else words.sentence,
-        money=None if money is None else _money(money, report),
-        break_even=_break_even(money, report),
+        number_mark=primary.mark,
+        money=None if money is None else money_line(money, report),
+        money_mark=MARKS[report.statuses.money()],
         reasons=verdict.reasons,
         would_change=verdict.would_change,
     )
-
-
-def _money(money: Money, report: Report) -> Sentence:
-    low, high = money.ci
-    places = decimals(low, high, least=-12)
-    ends = ["no bound" if end is None else _money_end(end, places) for end in (low, high)]
-    unbounded = low is None and high is None
-    units = plural(singular_unit(report.spec.unit))
-    such = "" if who(report) == "everyone" else "such "
-    return money_sentence(
-        gain=money.estimate >= 0,
-        size=f"{money.currency}{NBSP}{number(abs(money.estimate), places)}",
-        spread="not bounded" if unbounded else f"{ends[0]} to {ends[1]}",
-        who=f"{number(money.units_per_month, -2)} {such}{units} a month",
-        arm=human(money.arm),
-    )
-
-
-def _money_end(end: float, places: int) -> str:
-    return number(end, end_decimals(end, places))
-
-
-def _break_even(money: Money | None, report: Report) -> str:
-    if money is None or money.break_even is None:
-        return ""
-    even = money.break_even
-    noun, (low, high) = _counted(even.outcome, report.spec), even.ends
-    if even.kind != "interval" or even.value is None or low is None or high is None:
-        return break_even_unknown(noun)
-    places = coin_places(decimals(low, high))
-    return break_even_sentence(
-        noun=noun,
-        above=even.pays_above,
-        value=f"{money.currency}{NBSP}{number(even.value, places)}",
-        spread=f"{_money_end(low, places)} to {_money_end(high, places)}",
-        one_look=report.looks_again,
-    )
-
-
-def _counted(outcome: str, spec: StudySpec) -> str:
-    units = [m.unit for m in spec.metrics if isinstance(m, OutcomeSpec) and m.column == outcome]
-    per = [r.per for r in spec.ratios if r.denominator == outcome and r.per]
-    return human(next((u for u in (*units, *per) if u), outcome))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from whatif.base.records import NuisanceQuality, OverlapSummary
+from whatif.graph.estimand import Estimand
 from whatif.report.document import Report
 from whatif.report.format import (
     day,
@@ -24,7 +25,7 @@ from whatif.report.view_calibration import CalibrationView, calibration_view
 from whatif.report.view_checks import CheckDetails, check_details
 from whatif.report.view_estimates import Estimates, estimates
 from whatif.report.view_metrics import who
-from whatif.report.view_power import PowerView, power_view
+from whatif.report.view_power import power_view
 from whatif.report.view_sensitivity import SensitivityView, sensitivity_view
 from whatif.verdict.appendix_wording import (
     adjustment_sentence,
@@ -44,14 +45,15 @@ _HISTOGRAM_HEIGHT = 48
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphView:
-    """The graph as a drawing (None when too large) and as a list of arrows by cause."""
+    """The graph as a drawing (None when too large) and as a list of arrows by cause.
+
+    `boxes` are the outlines of the drawing by how they look.
+    """
 
     drawing: Drawing | None
+    boxes: tuple[tuple[str, str], ...]
     description: str
     arrows: tuple[tuple[str, str], ...]
-    treatment: str
-    outcomes: tuple[str, ...]
-    hidden: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,7 @@ class Appendix:
     assumptions: tuple[str, ...]
     graph: GraphView | None
     estimates: Estimates
-    power: PowerView | None
+    power: TextTable | None
     sensitivity: SensitivityView | None
     checks: tuple[CheckDetails, ...]
     calibration: CalibrationView
@@ -133,16 +135,27 @@ def _graph(report: Report) -> GraphView | None:
         return None
     nodes = {name for edge in estimand.edges for name in edge} | set(estimand.hidden)
     by_cause = groupby(sorted(estimand.edges), key=lambda edge: edge[0])
+    small = len(nodes) <= _MOST_NODES_DRAWN
+    drawing = draw(estimand.edges, estimand.hidden) if small else None
     return GraphView(
-        drawing=draw(estimand.edges, estimand.hidden) if len(nodes) <= _MOST_NODES_DRAWN else None,
+        drawing=drawing,
+        boxes=() if drawing is None else tuple(_boxes(drawing, estimand).items()),
         description=graph_description(
             len(nodes), len(estimand.edges), estimand.treatment, ", ".join(estimand.outcomes)
         ),
         arrows=tuple((cause, ", ".join(b for _, b in pairs)) for cause, pairs in by_cause),
-        treatment=estimand.treatment,
-        outcomes=estimand.outcomes,
-        hidden=estimand.hidden,
     )
+
+
+def _boxes(drawing: Drawing, estimand: Estimand) -> dict[str, str]:
+    """Return the outlines by the class that styles them, the plain ones first."""
+    looks = dict.fromkeys(estimand.hidden, "hid") | dict.fromkeys(estimand.outcomes, "out")
+    looks[estimand.treatment] = "treat"
+    found = {"": ""}
+    for node in drawing.nodes:
+        look = looks.get(node.full, "")
+        found[look] = found.get(look, "") + node.outline
+    return {look: outline for look, outline in found.items() if outline}
 
 
 def _quality(row: NuisanceQuality, measures: dict[str, Measure]) -> Cells:

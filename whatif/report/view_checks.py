@@ -87,9 +87,10 @@ def worst_tone(checks: Sequence[CheckResult]) -> str:
 
 
 def check_details(report: Report, measures: dict[str, Measure]) -> tuple[CheckDetails, ...]:
-    """Return the lines behind each finding, on the primary metric alone where it has some.
+    """Return the lines behind what broke and the specification curve, on the primary metric.
 
-    There are none where numbers are withheld; every line stands in the answer.
+    On every metric where the primary one has no lines; none where numbers are withheld. What other
+    checks rest on stands in the answer and in ``estimates.csv``.
     """
     if report.withheld:
         return ()
@@ -97,7 +98,7 @@ def check_details(report: Report, measures: dict[str, Measure]) -> tuple[CheckDe
     found = []
     for check in report.checks:
         lines = [one for one in check.details if one.outcome == primary] or list(check.details)
-        if lines:
+        if lines and (check.status is Status.BROKE or check.name == _DRAWN):
             curve = _curve(lines) if check.name == _DRAWN else None
             table = _table(check, lines, report, measures)
             found.append(CheckDetails(finding=check.finding, curve=curve, table=table))
@@ -124,16 +125,18 @@ def _table(
     arms = arms_in_order(report)
     names = [_subject(line, measures, arms) for line in lines]
     caption = title(check.name) + (f": {names[0]}" if len(about) == 1 else "")
-    units = title(plural(singular_unit(report.spec.unit)))
+    units = plural(singular_unit(report.spec.unit))
     several = ("Metric",) if len(about) > 1 else ()
+    alike = len({line.n for line in lines}) == 1
+    counted = () if alike else (title(units),)
     return TextTable(
-        caption=caption,
-        heads=("Of", *several, units, "Difference", interval_words(report.effects.level)),
+        caption=f"{caption}, {lines[0].n:,} {units} each" if alike else caption,
+        heads=("Of", *several, *counted, "Difference", interval_words(report.effects.level)),
         rows=tuple(
             (
                 line.name,
                 *((name,) if several else ()),
-                f"{line.n:,}",
+                *(() if alike else (f"{line.n:,}",)),
                 plain(line.estimate),
                 spread(*line.ci),
             )

@@ -21,9 +21,16 @@ from whatif.report.measure import Measure
 from whatif.report.text_table import Cells, TextTable
 from whatif.report.view_metrics import arms_in_order
 from whatif.report.view_segments import levels_of
-from whatif.scenarios.decomposition.decompose import PARTS, Decomposition, DecompositionRow, Part
+from whatif.scenarios.decomposition.decompose import (
+    PARTS,
+    Decomposition,
+    DecompositionRow,
+    OptionRow,
+    Part,
+)
 from whatif.verdict import decomposition_wording as words
-from whatif.verdict.page_wording import Sentence, instead_of
+from whatif.verdict.page_wording import MARKS, Sentence, instead_of
+from whatif.verdict.plan_status import Statuses
 
 _ROOM = 1.08
 Split = dict[Part, DecompositionRow]
@@ -69,6 +76,7 @@ def decomposition_view(report: Report, measures: dict[str, Measure]) -> Decompos
         return None
     measure = measures[known.cost]
     overall = [_split(known, arm, ()) for arm in arms_in_order(report)]
+    mark = MARKS[report.statuses.split(known.cost)]
     notes = [words.NOT_EFFECTS, *_borrowed(known)]
     if report.looks_again:
         notes.append(words.ONE_LOOK)
@@ -78,22 +86,28 @@ def decomposition_view(report: Report, measures: dict[str, Measure]) -> Decompos
     return DecompositionView(
         title=words.title(_per(measure)),
         per=f"{measure.prefix.strip()} {measure.per}".strip(),
-        arms=tuple(_arm(measure, one) for one in overall),
+        arms=tuple(_arm(measure, one, mark) for one in overall),
         notes=tuple(notes),
         details=words.DETAILS,
         tables=tuple(table for table in tables if table.rows),
     )
 
 
-def decomposition_json(known: Decomposition | None) -> dict[str, Any]:
+def decomposition_json(known: Decomposition | None, says: Statuses) -> dict[str, Any]:
     """Return the split for ``answer.json``; empty without one, so that no key stands there."""
     if known is None:
         return {}
+    cost = known.cost
+
+    def plain(row: DecompositionRow | OptionRow) -> dict[str, Any]:
+        status = says.split(cost, [column for column, _ in row.segment])
+        return asdict(row) | {"segment": dict(row.segment), "status": status}
+
     return {
         "decomposition": {
-            "cost": known.cost,
-            "rows": [asdict(row) | {"segment": dict(row.segment)} for row in known.rows],
-            "options": [asdict(row) | {"segment": dict(row.segment)} for row in known.options],
+            "cost": cost,
+            "rows": [plain(row) for row in known.rows],
+            "options": [plain(row) for row in known.options],
         }
     }
 
@@ -103,15 +117,16 @@ def _split(known: Decomposition, arm: str, segment: tuple[Any, ...]) -> Split:
 
 
 def _cuts(known: Decomposition) -> list[tuple[str, ...]]:
+    """Return the cuts by one column."""
     found = (tuple(name for name, _ in row.segment) for row in known.rows)
-    return [cut for cut in dict.fromkeys(found) if cut]
+    return [cut for cut in dict.fromkeys(found) if len(cut) == 1]
 
 
 def _per(measure: Measure) -> str:
     return f"{measure.lower} {measure.per}"
 
 
-def _arm(measure: Measure, split: Split) -> ArmSplit:
+def _arm(measure: Measure, split: Split, mark: str) -> ArmSplit:
     total, rows = split["total"], list(split.values())
     sentence = split_words(measure, split)
     if not visible(split):
@@ -125,7 +140,7 @@ def _arm(measure: Measure, split: Split) -> ArmSplit:
         rows=tuple(
             PartRow(
                 label=words.PARTS[row.part],
-                change=signed((row.estimate or 0.0) * measure.factor, places),
+                change=signed((row.estimate or 0.0) * measure.factor, places) + mark,
                 spread=spread_of(measure, row, places),
                 bar=_bar(row, axis),
                 counts=words.COUNTS[row.part],

@@ -1,4 +1,4 @@
-"""Every estimate of the appendix as rows of text: estimators, tests, rest, bounds, populations."""
+"""Every estimate of the appendix as rows of text: estimators, tests, bounds, populations."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from whatif.contract.spec import metric_name
 from whatif.effects.bounds.row import BoundsRow
 from whatif.effects.populations import PopulationRow
-from whatif.effects.rows import EffectRow, HeterogeneityRow, RestRow
+from whatif.effects.rows import EffectRow, HeterogeneityRow
 from whatif.report.document import Report
 from whatif.report.format import DASH, TIMES, human, interval_words, p_value, percent, plain
 from whatif.report.format import plain_range as spread
 from whatif.report.measure import Measure
 from whatif.report.text_table import Cells, TextTable
 from whatif.report.view_metrics import DEFAULT_ESTIMATOR, arms_in_order, subject
-from whatif.report.view_segments import levels_of
 from whatif.verdict.appendix_wording import EXTRAPOLATION
-from whatif.verdict.page_wording import bounds_words
+from whatif.verdict.page_wording import MARKS, bounds_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +28,6 @@ class Estimates:
     estimators: TextTable
     opinion_notes: tuple[tuple[str, str], ...]
     tests: TextTable
-    rest: TextTable
     repetitions: TextTable
     bounds: TextTable
     populations: TextTable
@@ -49,7 +47,6 @@ def estimates(report: Report, measures: dict[str, Measure]) -> Estimates:
             heads=("Metric", "By", "F", "Degrees of freedom", "p-value"),
             rows=tuple(_test(report, measures, test) for test in report.effects.heterogeneity),
         ),
-        rest=_rest(report, measures),
         repetitions=_repetitions(report, measures),
         bounds=_bounds(report, measures),
         populations=_populations(report, measures),
@@ -108,41 +105,14 @@ def _estimator_row(
 
 def _test(report: Report, measures: dict[str, Measure], test: HeterogeneityRow) -> Cells:
     by = TIMES.join(human(column) for column in test.dimension)
+    mark = MARKS[report.statuses.number(test.outcome, test.dimension, planned=test.planned)]
     return (
         _subject(report, measures, test.outcome, test.arm),
         by if test.planned else f"{by} (after looking)",
-        plain(test.statistic),
+        plain(test.statistic) + (mark if test.statistic is not None else ""),
         DASH if test.statistic is None else f"{test.df[0]} and {test.df[1]:,}",
         p_value(test.p_value),
     )
-
-
-def _rest(report: Report, measures: dict[str, Measure]) -> TextTable:
-    """Return segments against the rest, where the test of their dimension tells them apart."""
-    apart = {
-        (test.outcome, test.arm, test.dimension)
-        for test in report.effects.heterogeneity
-        if test.planned and test.p_value is not None and test.p_value <= 1 - report.effects.level
-    }
-    leading = _leading(report)
-    return TextTable(
-        caption="Each segment against the rest",
-        heads=("Metric", "Segment", "Difference", "Range"),
-        rows=tuple(
-            (
-                _subject(report, measures, row.outcome, row.arm),
-                levels_of(row.segment),
-                plain(row.estimate),
-                spread(*row.band),
-            )
-            for row in report.effects.rest
-            if row.outcome in leading and (row.outcome, row.arm, _columns(row)) in apart
-        ),
-    )
-
-
-def _columns(row: RestRow) -> tuple[str, ...]:
-    return tuple(column for column, _ in row.segment)
 
 
 def _repetitions(report: Report, measures: dict[str, Measure]) -> TextTable:

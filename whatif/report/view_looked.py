@@ -10,7 +10,7 @@ from whatif.report.measure import Measure, phrase
 from whatif.report.text_table import Cells, TextTable
 from whatif.report.view_metrics import ReadRow, arms_in_order, subject
 from whatif.report.view_segments import levels_of
-from whatif.verdict.page_wording import looked_heading, looked_sentence, stands_out_words
+from whatif.verdict.page_wording import MARKS, looked_heading, looked_sentence, stands_out_words
 from whatif.verdict.wording import reading_words
 
 _HEADS = ("Effect", "Difference", "Range", "Reading", "Counted")
@@ -84,7 +84,7 @@ def _row(report: Report, measures: dict[str, Measure], read: ReadRow) -> Cells:
         return (label, DASH, DASH, reading_words(reading), DASH)
     return (
         label,
-        says.signed,
+        says.signed + MARKS["exploratory"],
         says.signed_spread,
         reading_words(reading)
         if row.p_value is None

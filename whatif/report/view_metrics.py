@@ -20,6 +20,7 @@ from whatif.report.format import human, plural, singular_unit
 from whatif.report.measure import Measure, between_words, phrase
 from whatif.verdict.page_wording import (
     ARROW,
+    MARKS,
     better_words,
     bounds_label,
     bounds_note,
@@ -80,7 +81,8 @@ def arms_in_order(report: Report) -> tuple[str, ...]:
 
 def subject(measure: Measure, arm: str, arms: tuple[str, ...]) -> str:
     """Return what an effect is about; the arm is named where there are several."""
-    return f"{measure.label}, {human(arm)}" if len(arms) > 1 else measure.label
+    label = f"{measure.label}{measure.mark}"
+    return f"{label}, {human(arm)}" if len(arms) > 1 else label
 
 
 def lead_row(report: Report, measure: Measure) -> EffectRow | None:
@@ -132,7 +134,7 @@ def _metric_table(
     order = _costs_together([name for name in measures if name in read], bounds)
     rows: list[MetricRow] = []
     for name in order:
-        rows.append(_metric_row(measures[name], read[name], axes[name]))
+        rows.append(_metric_row(report, measures[name], read[name], axes[name]))
         rows.extend(
             _bounds_row(report, measures, ratio, row, axes[ratio])
             for ratio, row in bounds.items()
@@ -171,8 +173,8 @@ def overall(report: Report, arm: str) -> list[ReadRow]:
     ]
 
 
-def _metric_row(measure: Measure, read: ReadRow, axis: Axis) -> MetricRow:
-    row, reading = read
+def _metric_row(report: Report, measure: Measure, read: ReadRow, axis: Axis) -> MetricRow:
+    row, _ = read
     notes = [role_words(measure.role), better_words(measure.better)]
     if measure.read_with:
         notes.append(read_with_words(human(measure.read_with)))
@@ -182,12 +184,12 @@ def _metric_row(measure: Measure, read: ReadRow, axis: Axis) -> MetricRow:
         note=", ".join(notes),
         per=measure.per,
         levels="" if words is None else f"{words.before} {ARROW} {words.after}",
-        change="" if words is None else words.change,
+        change="" if words is None else words.change + measure.mark,
         spread="" if words is None else words.spread,
         relative="" if words is None else words.relative,
         backdrop=backdrop(measure, axis),
         bar=bar(row, axis),
-        reading=reading_cell(reading),
+        reading=reading_cell(report, read),
     )
 
 
@@ -203,7 +205,7 @@ def _bounds_row(
         note=bounds_note(units, one=measures[row.among].one, column=human(row.among)),
         per="",
         levels="",
-        change=change,
+        change=change and change + measure.mark,
         spread=spread,
         relative="",
         backdrop=backdrop(unread, axis),
@@ -223,6 +225,9 @@ def _bounds_sentence(report: Report, measures: dict[str, Measure], ratio: str) -
     )
 
 
-def reading_cell(reading: Reading) -> ReadingCell:
-    """Return a reading as a word and an icon."""
-    return ReadingCell(words=reading_words(reading), tone=reading_tone(reading))
+def reading_cell(report: Report, read: ReadRow) -> ReadingCell:
+    """Return a reading as a word and an icon, marked where it was not planned."""
+    row, reading = read
+    status = report.statuses.reading(row.outcome, row.segment, planned=row.planned)
+    mark = "" if row.shown != "shown" else MARKS[status]
+    return ReadingCell(words=reading_words(reading) + mark, tone=reading_tone(reading))

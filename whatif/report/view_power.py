@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -18,6 +18,7 @@ from whatif.report.text_table import Cells, TextTable
 from whatif.report.view_metrics import arms_in_order, subject
 from whatif.report.view_segments import levels_of
 from whatif.verdict.chances import Power, ReadingChance
+from whatif.verdict.plan_status import Statuses
 from whatif.verdict.power_wording import (
     NO_EFFECT,
     asked_words,
@@ -38,43 +39,27 @@ _RARE = 0.005
 _PAIR = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PowerView:
-    """What a run could see, and what it would read at three true effects."""
-
-    sizes: TextTable
-    readings: TextTable
-
-
-def power_view(report: Report, measures: dict[str, Measure]) -> PowerView | None:
-    """Return the smallest effects: every metric for everyone, the primary one in segments.
-
-    None where no row has numbers.
-    """
-    primary, limited = metric_name(report.spec.primary), _limited(report.spec)
-    kept = [one for one in report.power if one.row.outcome == primary or not one.row.segment]
+def power_view(report: Report, measures: dict[str, Measure]) -> TextTable | None:
+    """Return the smallest effects for everyone; None where no row has numbers."""
+    kept = [one for one in report.power if not one.row.segment]
     if not any(one.row.smallest for one in kept):
         return None
-    read = [one for one in kept if one.row.outcome in {primary, *limited}]
-    return PowerView(
-        sizes=TextTable(
-            caption="Smallest effect seen with a chance of 80 %",
-            heads=(
-                "Metric", "Who", "Smallest", "Of the baseline", "Asked for", "Chance", "Data needed"
-            ),
-            rows=tuple(_size(report, measures, one.row, limited) for one in kept),
-        ),
-        readings=TextTable(
-            caption="What would be read",
-            heads=("Metric", "True effect", "Reading and its chance"),
-            rows=tuple(row for one in read for row in _read(report, measures, one)),
-        ),
-    )  # fmt: skip
+    limited = _limited(report.spec)
+    return TextTable(
+        caption="Smallest effect seen with a chance of 80 %",
+        heads=("Metric", "Smallest", "Of the baseline", "Asked for", "Chance", "Data needed"),
+        rows=tuple(_size(report, measures, one.row, limited) for one in kept),
+    )
 
 
-def power_json(one: Power) -> dict[str, Any]:
-    """Return one row of power for machines."""
+def power_json(one: Power, says: Statuses | None = None) -> dict[str, Any]:
+    """Return one row of power for machines, with its status where `says` knows of a plan.
+
+    A chance to see what matters hangs on what matters, so its status is that of the reading.
+    """
     row = {**asdict(one.row), "segment": dict(one.row.segment)}
+    if says is not None:
+        row["status"] = says.reading(one.row.outcome, one.row.segment)
     return {**row, "chances": [{**asdict(c), "reading": c.reading.value} for c in one.chances]}
 
 
@@ -120,20 +105,13 @@ def _size(
     report: Report, measures: dict[str, Measure], row: PowerRow, limited: frozenset[str]
 ) -> Cells:
     about = subject(measures[row.outcome], row.arm, arms_in_order(report))
-    who = levels_of(row.segment)
     if row.smallest is None or row.shown != "shown":
-        return (about, who, no_range_words(suppressed=row.shown != "shown"), *(DASH,) * 4)
+        return (about, no_range_words(suppressed=row.shown != "shown"), *(DASH,) * 4)
     asked = chance = need = DASH
     if row.asked is not None and row.chance is not None:
         asked = asked_words(plain(row.asked), limit=row.outcome in limited)
         chance, need = _chance(row.chance), times_words(row.times)
-    return (about, who, plain(row.smallest), _share(row) or DASH, asked, chance, need)
-
-
-def _read(report: Report, measures: dict[str, Measure], one: Power) -> Iterator[Cells]:
-    about = subject(measures[one.row.outcome], one.row.arm, arms_in_order(report))
-    for effect, chances in groupby(one.chances, key=lambda chance: chance.effect):
-        yield (about, _effect(effect), _readings(chances))
+    return (about, plain(row.smallest), _share(row) or DASH, asked, chance, need)
 
 
 def _line(row: PowerRow, spec: StudySpec, *, several: bool) -> str:

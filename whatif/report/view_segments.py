@@ -12,7 +12,7 @@ from whatif.report.document import Report
 from whatif.report.format import DASH, TIMES, human, number, signed
 from whatif.report.measure import Measure, Phrase, phrase, places_of
 from whatif.report.view_metrics import ReadingCell, ReadRow, arms_in_order, reading_cell, subject
-from whatif.verdict.page_wording import segments_sentence
+from whatif.verdict.page_wording import MARKS, segments_sentence
 from whatif.verdict.wording import EVERYONE
 
 _MOST_BARS = 24
@@ -25,6 +25,7 @@ class SegmentRow:
     label: str
     n: str
     phrase: Phrase | None
+    mark: str
     shrunk: str
     bar: Bar | None
     reading: ReadingCell
@@ -69,7 +70,7 @@ def segment_groups(report: Report, measures: dict[str, Measure]) -> tuple[Segmen
         rows += sum(len(read) for read in cells)
         drawn = not groups or rows <= _MOST_BARS
         tables = tuple(
-            _segment_table(report, measure, read, key=f"x{len(groups)}-{index}", drawn=drawn)
+            _segment_table(report, measure, read, key=f"x{len(groups)}{index}", drawn=drawn)
             for index, read in enumerate(cells)
         )
         if tables:
@@ -113,7 +114,7 @@ def _segment_table(
         left=signed(axis.low * measure.factor, places),
         right=signed(axis.high * measure.factor, places),
         shrunk=any(row.shrunk is not None for row, _ in read),
-        rows=tuple(_segment_row(measure, pair, axis, places) for pair in read),
+        rows=tuple(_segment_row(report, measure, pair, axis, places) for pair in read),
     )
 
 
@@ -130,15 +131,18 @@ def _differ(report: Report, outcome: str, arm: str, dimension: tuple[str, ...]) 
     return tests[0].p_value <= 1 - report.effects.level
 
 
-def _segment_row(measure: Measure, read: ReadRow, axis: Axis, places: int) -> SegmentRow:
-    row, reading = read
+def _segment_row(
+    report: Report, measure: Measure, read: ReadRow, axis: Axis, places: int
+) -> SegmentRow:
+    row, _ = read
     words = phrase(measure, row, least=places)
     shrunk = words is not None and row.shrunk is not None
     return SegmentRow(
         label=levels_of(row.segment),
         n=DASH if words is None else number(row.n, 0),
         phrase=words,
+        mark=MARKS[report.statuses.number(row.outcome, [column for column, _ in row.segment])],
         shrunk=signed((row.shrunk or 0.0) * measure.factor, places) if shrunk else DASH,
         bar=bar(row, axis),
-        reading=reading_cell(reading),
+        reading=reading_cell(report, read),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from whatif.base.records import BreakEven
@@ -37,7 +37,8 @@ from whatif.scenarios.sheet.evaluate import Result, base_state, evaluate
 from whatif.scenarios.sheet.record import LEAST_DF, Sheet
 from whatif.scenarios.sheet.text import decode
 from whatif.verdict import whatif_wording as wording
-from whatif.verdict.page_wording import Sentence, target_words
+from whatif.verdict.page_wording import MARKS, Sentence, target_words
+from whatif.verdict.plan_wording import PLAN_CHANGED
 from whatif.verdict.whatif_wording import ResultWords
 
 _TWO = 2
@@ -66,7 +67,23 @@ def whatif_view(report: Report, measures: dict[str, Measure]) -> WhatIf | None:
     if report.scenario is None:
         return None
     trimmed = any(notice.code == "trimmed" for notice in report.notices)
-    return whatif_block(report.scenario, names_of(report.spec, measures, trimmed=trimmed))
+    block = whatif_block(report.scenario, names_of(report.spec, measures, trimmed=trimmed))
+    return _marked(block, report) if report.deviations else block
+
+
+def _marked(block: WhatIf, report: Report) -> WhatIf:
+    """Mark the numbers that were not planned; the script's own have the note alone."""
+    sheet, says = decode(report.scenario or ""), report.statuses
+    names = [*sheet.outcomes, *(ratio.name for ratio in sheet.ratios)]
+    statuses = [says.number(name) for name in names]
+    if sheet.worth is not None:
+        statuses.insert(0, says.money())
+    said = [
+        replace(line, strong=line.strong + MARKS[status]) if line.strong else line
+        for line, status in zip(block.lines, statuses, strict=False)
+    ]
+    lines = (*said, *block.lines[len(said) :])  # the last one tells when it breaks even
+    return replace(block, lines=lines, notes=(*block.notes, f"{PLAN_CHANGED}."))
 
 
 def names_of(spec: StudySpec, measures: dict[str, Measure], *, trimmed: bool) -> Names:

@@ -17,11 +17,6 @@ TESTS = (
     "effect?"
 )
 TESTS_LOOKED = "P-values of cuts made after looking count every such cut."
-REST = (
-    "The effect in a segment minus the effect in everyone else, for primary and guardrails, only "
-    "where the test above tells the segments apart. The range holds for all segments of a "
-    "dimension at once."
-)
 REPETITIONS = (
     "Folds are drawn by chance, so they were drawn several times and the scores averaged. Left "
     "in the mean is what their average still owes to luck; the standard error does not count it."
@@ -42,16 +37,24 @@ POWER = (
     "guardrail with a limit the chance is that of showing it within the limit when the arm changes "
     "nothing. More data: more of the same kind, with as many repeats."
 )
-POWER_READINGS = (
-    "How often such a study would read so. True effects are gains; harms for a guardrail with a "
-    "limit."
-)
 QUALITY = (
     "Each model was judged on rows it had not seen, and mixed to the smallest loss there. Gain: "
     "the share of a constant's loss that is removed. Slope: at 1 predictions can be taken at their "
     "word, below 1 they are too sure of themselves, above 1 too cautious."
 )
 EXTRAPOLATION = "extrapolation"
+DOWNLOADS = "Every number, at full precision"
+ELSEWHERE = (
+    "Too long for a page, and told in these files alone: each segment against the rest, what "
+    "checks that did not break rest on, the smallest effect to be seen in each segment, how often "
+    "each reading would be given, and why a cost differs in crossed segments."
+)
+DOWNLOAD = {
+    "estimates.csv": "every estimate as a table",
+    "answer.json": "all that this page says, for programs",
+    "scenario.json": "what the sliders rest on",
+    "manifest.json": "the study file, the data and the versions behind this run",
+}
 
 _LEARNERS = {"glm": "linear model", "boosting": "boosted trees"}
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from whatif.base.plan import NumberStatus
 from whatif.checks.result import CheckResult, Status
 from whatif.verdict.record import Decision, Reading
 
@@ -20,6 +21,18 @@ NUMBERS_WITHHELD = "The numbers are withheld; the page says why and keeps them f
 NO_SEGMENTS = "The study declares no segments."
 SEGMENT_RANGES = "Ranges in this part are wide enough to hold for all rows of a table at once."
 SHRUNK = "\u201cShrunk\u201d pulls each estimate towards the others, as far as the data suggest."
+UNMARKED = "Numbers without a mark were planned before anyone looked."
+MARKS: dict[NumberStatus, str] = {
+    "planned": "",
+    "exploratory": "\u2020",
+    "changed_after_looking": "\u2021",
+}
+_MARKED: dict[NumberStatus, str] = {
+    "planned": "",
+    "exploratory": "exploratory, because its cut was not declared",
+    "changed_after_looking": "changed after looking: it does not rest on what was planned, so a "
+    "result that looked good may have been chosen",
+}
 LOOKED = (
     "These cuts were not declared before looking. They may suggest what to test next and change "
     "no verdict. Ranges are wider because every cut that was tried counts; \u201cstands out\u201d "
@@ -249,6 +262,18 @@ def stands_out_words(*, stands_out: bool) -> str:
     return "stands out" if stands_out else "does not stand out"
 
 
+def legend_words(found: Collection[NumberStatus]) -> str:
+    """Return what the marks beside numbers mean, of those that a page has.
+
+    Examples
+    --------
+    >>> legend_words({"planned"})
+    'Numbers without a mark were planned before anyone looked.'
+    """
+    meant = [f"{MARKS[one]} {words}." for one, words in _MARKED.items() if words and one in found]
+    return " ".join((UNMARKED, *meant))
+
+
 def target_words(target: str, *, units: str, control: str, trimmed: bool) -> str:
     """Return whom averages speak of, fit to follow "averaged over".
 
@@ -331,18 +356,6 @@ def money_sentence(*, gain: bool, size: str, spread: str, who: str, arm: str) ->
         strong=f"{size} a month",
         rest=f" (likely range {spread}) if all of {who} got {arm}.",
     )
-
-
-def break_even_unknown(noun: str) -> str:
-    """Return that the data leave the break-even worth open."""
-    return f"From which worth of one {noun} it pays is not clear yet."
-
-
-def break_even_sentence(*, noun: str, above: bool, value: str, spread: str, one_look: bool) -> str:
-    """Return from which worth of one unit an arm pays for itself."""
-    side = "more" if above else "less"
-    when = " at a single look" if one_look else ""
-    return f"It pays if one {noun} is worth {side} than {value} (likely range {spread}{when})."
 
 
 def reading_tone(reading: Reading) -> str:

@@ -184,6 +184,25 @@ def net_value(looks: Looks, means: Joint, spec: StudySpec, *, arm: int) -> Ends:
     return looks.range(quantity, cell=0, arm=arm, alpha=alpha)
 
 
+def outcome_value(looks: Looks, spec: StudySpec, *, arm: int, outcome: str) -> Ends:
+    """Return the range of what one outcome alone is worth a unit, valid at every look.
+
+    It is the outcome's own range times its worth, so it costs no error of its own.
+
+    Raises
+    ------
+    ValueError
+        If the study says nothing of what the outcome is worth.
+    """
+    worth = 0.0 if spec.value is None else spec.value.per.get(outcome, 0.0)
+    if not worth:
+        raise ValueError(f"The study does not say what {outcome!r} is worth.")
+    alpha = looks.alpha(metrics_read(spec), overall=True)
+    ends = looks.range(_quantity(spec, outcome), cell=0, arm=arm, alpha=alpha)
+    low, high = (None if end is None else worth * end for end in ends)
+    return (low, high) if worth > 0 else (high, low)
+
+
 def _quantity(spec: StudySpec, name: str) -> Quantity:
     metric = next(metric for metric in metrics_of(spec) if metric.name == name)
     return Quantity(parts=((metric, 1.0),))
