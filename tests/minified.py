@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-SCRIPTS = ("whatif", "page")
+SCRIPTS = ("whatif", "page", "site/site", "explore")
 
 
 def script_file(name: str, ending: str) -> Path:

@@ -7,23 +7,31 @@ import re
 from base64 import b64encode
 from functools import cache
 from string import ascii_letters
+from unicodedata import bidirectional
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from whatif.report.document import Report
 from whatif.report.page import page
 from whatif.report.view_sliders import Names
 from whatif.report.view_whatif import whatif_block
-from whatif.verdict import appendix_wording, page_wording, whatif_wording
+from whatif.verdict import (
+    appendix_wording,
+    page_wording,
+    plan_wording,
+    whatif_wording,
+    worth_wording,
+)
 
+_RIGHT_TO_LEFT = {"R", "AL", "AN"}
 # Control characters and the marks that reorder text around them; right-to-left letters stay.
-_UNSEEN = re.compile(
+UNSEEN = re.compile(
     "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 
 
-def render_html(report: Report, *, answer_href: str | None = "answer.json") -> str:
+def render_html(report: Report, *, beside: bool = True) -> str:
     """Return the page of a run as one HTML document; equal reports give equal bytes.
 
     The page loads nothing: style and script are inline and allowed by their hashes alone.
@@ -32,28 +40,42 @@ def render_html(report: Report, *, answer_href: str | None = "answer.json") -> s
     ----------
     report : Report
         The run.
-    answer_href : str or None
-        Where the page finds ``answer.json``; None leaves the link out.
+    beside : bool
+        Whether the page stands in its run's folder, beside the files that it links to.
     """
     shown = page(report)
-    css, js = _dense(compact(_asset("page.css"))), _asset("page.min.js").strip()
+    css, js = page_style(), _asset("page.min.js").strip()
     if shown.what_if is not None:
         js = ";".join([js, whatif_script(), "whatif.start(document)"])
     html = (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             page=shown,
             words=page_wording,
             notes=appendix_wording,
             whatif=whatif_wording,
+            worth=worth_wording,
+            plan=plan_wording,
             css=Markup(css),  # noqa: S704  (our own file)
             js=Markup(js),  # noqa: S704  (our own file)
             csp=content_security_policy(script=js, style=css),
-            answer_href=answer_href,
+            downloads=downloads(report) if beside else (),
         )
     )
     return _open_ended(compact(html)) + "\n"
+
+
+def downloads(report: Report) -> tuple[tuple[str, str], ...]:
+    """Return the files beside a run's page that it links to, each with what is in it."""
+    movable = report.scenario is not None and not report.withheld
+    names = [name for name in appendix_wording.DOWNLOAD if movable or name != "scenario.json"]
+    return tuple((name, appendix_wording.DOWNLOAD[name]) for name in names)
+
+
+def page_style() -> str:
+    """Return the style sheet of a page, dense, its own properties named by letters."""
+    return _dense(compact(_asset("page.css")))
 
 
 def whatif_script() -> str:
@@ -81,7 +103,7 @@ def whatif_fragment(text: str, names: Names) -> str:
     """
     css = compact(_asset("page.css")).replace(":root", ":host")
     css += ":host { color: var(--ink); } section { margin: 0; } #scenario-link { display: none; }"
-    template = _environment().get_template("whatif.html.j2")
+    template = environment().get_template("whatif.html.j2")
     block = template.render(page={"what_if": whatif_block(text, names)}, whatif=whatif_wording)
     return f"<style>{_dense(css)}</style>{compact(block)}"
 
@@ -100,13 +122,17 @@ def compact(text: str) -> str:
 
 
 def _open_ended(html: str) -> str:
-    """Return a page without the end tags of cells, rows and items, which HTML lets us leave out."""
-    return re.sub(r"</(?:t[dhr]|thead|tbody|li|dt|dd|option)>\n?", "", html)
+    """Return a page without what HTML lets us leave out.
+
+    These are the end tags of cells, rows and items, and line breaks before blocks.
+    """
+    html = re.sub(r"</(?:t[dhr]|thead|tbody|li|dt|dd|option)>\n?", "", html)
+    return re.sub(r">\n(?=</?(?:div|p|[ou]l|dl|h[1-6]|table|t[dhr]|details|svg)\b)", ">", html)
 
 
 def _dense(css: str) -> str:
     """Return our style sheet without optional spaces, its own properties named by letters."""
-    css = re.sub(r"\s*([{};,])\s*", r"\1", css)
+    css = re.sub(r"\s*([{};,>])\s*", r"\1", css)
     names = dict.fromkeys(re.findall(r"--[a-z-]+", css))
     letters = {name: f"--{letter}" for name, letter in zip(names, ascii_letters, strict=False)}
     css = re.sub(r"--[a-z-]+", lambda name: letters[name.group()], css)
@@ -117,36 +143,45 @@ def _hash(text: str) -> str:
     return f"sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _inert(value: object) -> object:
-    """Drop invisible characters of names before they are escaped."""
+def inert(value: object) -> object:
+    """Return a text without its invisible characters, to be escaped; other values as they are."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
-    return _UNSEEN.sub("", value)
+    return UNSEEN.sub("", value)
+
+
+def _isolated(value: object) -> Markup:
+    """Return a name that cannot turn the text around it, should it be written right to left."""
+    shown = UNSEEN.sub("", escape(value))
+    turned = any(bidirectional(letter) in _RIGHT_TO_LEFT for letter in shown)
+    return Markup(f"<bdi>{shown}</bdi>" if turned else shown)  # noqa: S704  (escaped above)
 
 
 def _embedded(text: str) -> Markup:
     """Return JSON as the text of a script element, which no name in it can end or reorder."""
-    text = _UNSEEN.sub(lambda mark: f"\\u{ord(mark.group()):04x}", text)
+    text = UNSEEN.sub(lambda mark: f"\\u{ord(mark.group()):04x}", text)
     return Markup(text.replace("<", "\\u003c"))  # noqa: S704  (JSON without an end tag)
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return where our templates are found: everything from data is escaped, nothing undefined."""
+    made = Environment(
         loader=PackageLoader("whatif.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_inert,
+        finalize=inert,
     )
-    environment.filters["json"] = _embedded
-    return environment
+    made.filters["json"] = _embedded
+    made.filters["bdi"] = _isolated
+    return made
 
 
 @cache
 def _asset(name: str) -> str:
-    environment = _environment()
-    loader = environment.loader
+    templates = environment()
+    loader = templates.loader
     assert loader is not None  # noqa: S101
-    return loader.get_source(environment, name)[0]
+    return loader.get_source(templates, name)[0]
