@@ -7,7 +7,7 @@ Amounts are in the metric's raw unit; moments are ISO 8601 text in UTC.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Range = tuple[float | None, float | None]
@@ -326,9 +326,55 @@ class StudyCard:
 _TREND = 20
 
 
+def concealed(run: PastRun) -> PastRun:
+    """Return a run without anything that it found: its decision is empty, its numbers are None."""
+    line = replace(
+        run.line,
+        decision="",
+        headline="",
+        number="",
+        money="",
+        baseline=None,
+        estimate=None,
+        std_error=None,
+        ci=(None, None),
+        anytime=(None, None),
+        held=0,
+        judged=0,
+        broke=(),
+    )
+    return replace(run, line=line, change=None)
+
+
+def reviewed(history: History) -> History:
+    """Return a history as readers may see it: what runs after the shown one found is concealed.
+
+    They await review, or were held or rejected. Without a shown run, that is every run.
+    """
+    seen = _seen(history)
+    hidden = history.runs[len(seen) :]
+    return replace(history, runs=(*seen, *map(concealed, hidden)))
+
+
+def _seen(history: History) -> tuple[PastRun, ...]:
+    """Return the runs up to the shown one."""
+    ids = [run.line.run_id for run in history.runs]
+    return history.runs[: max((n for n, i in enumerate(ids, 1) if i == history.shown), default=0)]
+
+
+def alike(one: RunLine, other: RunLine) -> bool:
+    """Return whether the estimates of two runs measure the same and may share a picture."""
+    metrics = (replace(line.metric, matters_from=None) for line in (one, other))
+    return next(metrics) == next(metrics) and (one.arm, one.versus) == (other.arm, other.versus)
+
+
 def card_of(history: History) -> StudyCard:
-    """Return what the front page says of a study."""
-    recent = history.runs[-_TREND:]
+    """Return what the front page says of a study: nothing that a run awaiting review found.
+
+    The trend has the runs up to the shown one that measure what it measures.
+    """
+    seen, history = _seen(history), reviewed(history)
+    recent = [run for run in seen if alike(run.line, seen[-1].line)][-_TREND:]
     return StudyCard(
         study=history.study,
         shown=history.of(history.shown),

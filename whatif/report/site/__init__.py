@@ -1,0 +1,1 @@
+"""The published site's own pages, from records of past runs."""

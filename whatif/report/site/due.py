@@ -1,0 +1,27 @@
+"""When the next page of a study is due: what its run could not know, said by the site's page."""
+
+from __future__ import annotations
+
+import re
+
+from whatif.report.format import moment
+
+# Our own markup, as every version of the run's page has it.
+_OF_BODY = re.compile(r'(?<=<body) data-due="[^"]*"')
+_BANNER = re.compile(r'<p id="stale".*?</p>\n?', re.DOTALL)
+_FACT = re.compile(r"(?<=<dt>Next due<dd>)[^<]*")
+
+
+def with_due(html: str, next_due: str | None) -> str:
+    """Return a run's page without its own banner, its strip naming the moment the site knows.
+
+    A run knows its last day of data, the site when it was made; what is due next follows from
+    the second. The site's own banner says when that has passed.
+
+    Examples
+    --------
+    >>> with_due('<body data-due="2026-11-02T19:00:00Z"><p id="stale">Late.</p><h1>', None)
+    '<body><h1>'
+    """
+    bare = _BANNER.sub("", _OF_BODY.sub("", html))
+    return bare if next_due is None else _FACT.sub(moment(next_due), bare)
