@@ -36,7 +36,6 @@ SINCE_TITLE = "Changes since the last report"
 TREND_TITLE = "The estimate at every run"
 BEYOND = "Where a range runs out of the picture, the table has its ends."
 PARTS_ADD = "The parts add up to the move; their ranges do not."
-SHARES_UNKNOWN = "The whole move is too close to zero for its parts to be given as shares of it."
 NOT_SPLIT = "What moved the estimate between these two runs was not worked out."
 NO_RUN_SHOWN = "No run of this study is shown yet."
 NOT_YET = "what it found is not shown before somebody has reviewed it"
@@ -158,9 +157,9 @@ def kind_words(kind: ChangeKind) -> tuple[str, str]:
         "new_data": ("New data", "units that the run before did not have"),
         "mix": ("Another mix", "new units are spread over the segments in another way"),
         "mechanism": ("Other effects", "new units respond in another way within their segments"),
-        "revised_data": ("Revised data", "the same units, with other values or none any more"),
+        "revised_data": ("Revised data", "earlier units: other values, late, or gone"),
         "definition": ("Definition", "the study file asks for something else"),
-        "code": ("Code", "the same study and data, worked out by another version"),
+        "code": ("Code", "the same study, worked out by another version"),
     }[kind]
 
 

@@ -9,7 +9,8 @@ from whatif.report.format import moment
 # Our own markup, as every version of the run's page has it.
 _OF_BODY = re.compile(r'(?<=<body) data-due="[^"]*"')
 _BANNER = re.compile(r'<p id="stale".*?</p>\n?', re.DOTALL)
-_FACT = re.compile(r"(?<=<dt>Next due<dd>)[^<]*")
+_FACT = re.compile(r"<dt>Next due<dd>[^<]*")
+_BEFORE = re.compile(r"(?=<div><dt>Checks<dd)")
 
 
 def with_due(html: str, next_due: str | None) -> str:
@@ -24,4 +25,9 @@ def with_due(html: str, next_due: str | None) -> str:
     '<body><h1>'
     """
     bare = _BANNER.sub("", _OF_BODY.sub("", html))
-    return bare if next_due is None else _FACT.sub(moment(next_due), bare)
+    if next_due is None:
+        return bare
+    said = f"<dt>Next due<dd>{moment(next_due)}"
+    if _FACT.search(bare):
+        return _FACT.sub(said, bare, count=1)
+    return _BEFORE.sub(f"<div>{said}</div>", bare, count=1)

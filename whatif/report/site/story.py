@@ -16,7 +16,6 @@ from whatif.report.site.amounts import (
 from whatif.verdict.site_wording import (
     NOT_SPLIT,
     PARTS_ADD,
-    SHARES_UNKNOWN,
     kind_words,
     move_words,
     moved_words,
@@ -86,8 +85,6 @@ def story(run: PastRun, before: PastRun) -> Story:
         sentences = (*sentences, _move(metric, change.total, change.ci))
     rows = _rows(metric, change)
     notes = [PARTS_ADD] if rows else []
-    if rows and any(part.share is None for part in change.parts):
-        notes.append(SHARES_UNKNOWN)
     return Story(sentences=sentences, rows=rows, notes=tuple(notes), said=change.said)
 
 
