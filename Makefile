@@ -14,7 +14,7 @@ export PYTHON
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help env demo test lint format types imports notebooks browser bench coverage checks truth scripts lock clean
+.PHONY: help env demo test lint format types imports notebooks browser bench coverage checks life recipes truth scripts lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -56,6 +56,12 @@ coverage: env  ## coverage and size by simulation (an hour or more; ONLY=part fo
 
 checks: env  ## false alarms and power of every check (an hour or more; ONLY=part for a part)
 	@$(BIN)/python -m tests.benchmarks.checks $(if $(ONLY),--only $(ONLY))
+
+life: env  ## play ten Mondays of one study, and keep the site after each
+	@$(BIN)/python -m tests.life
+
+recipes: env  ## run the Airflow, Dagster and Prefect recipes on the real systems (minutes)
+	@$(BIN)/python -m tests.recipes
 
 truth: env  ## compute the true effects of the simulator again (many minutes)
 	@$(BIN)/python -m whatif.simulate.truth

@@ -17,7 +17,7 @@ from whatif.checks.negative_control_treatment import NegativeControlTreatment
 from whatif.checks.result import CheckResult, Status
 from whatif.graph.controls import placebo_outcomes, unfit_outcome, unfit_treatment
 from whatif.run.analysis import RunOptions
-from whatif.run.job import check_study
+from whatif.run.check import check_study
 from whatif.scores.rescore import rescorer
 
 SMALL: dict[str, Any] = {"customers": 300, "rows": 1_200}

@@ -17,7 +17,7 @@ from whatif.contract.spec import StudySpec
 from whatif.effects.contrasts import Metric, contrast
 from whatif.effects.looks.anytime import UNITS_PLANNED
 from whatif.effects.looks.critical import anytime_critical, boundaries
-from whatif.effects.looks.ranges import net_value, take_looks, with_looks
+from whatif.effects.looks.ranges import net_value, outcome_value, take_looks, with_looks
 from whatif.effects.looks.rules import Quantity
 from whatif.effects.looks.scheduled import past_means, schedule_of, scheduled_range
 from whatif.effects.rows import EffectRow, EffectRows, Ends
@@ -261,6 +261,22 @@ def test_the_worth_of_an_arm_has_a_range_too(decision: dict[str, object]) -> Non
     assert net_value(looks, means, spec, arm=1) == pytest.approx(expected, rel=1e-9)
     with pytest.raises(ValueError, match="declares no value"):
         net_value(looks, means, _spec(decision), arm=1)
+
+
+@pytest.mark.parametrize("worth", [2.0, -2.0])
+def test_one_outcome_alone_is_worth_its_own_range(worth: float) -> None:
+    scores = _scores()
+    value = {"currency": "USD", "per": {"converted": worth}, "arm_cost": {"expanded": 0.5}}
+    spec = _spec({"looks": "anytime"}, value=value)
+    means, effects = effect_rows(scores, spec)
+    looks = take_looks(scores, means, spec)
+    assert looks is not None
+    ends = _row(with_looks(effects, looks, means, spec).effects, "converted").sequential
+    assert ends is not None
+    expected = sorted(worth * end for end in ends if end is not None)
+    assert outcome_value(looks, spec, arm=1, outcome="converted") == pytest.approx(expected)
+    with pytest.raises(ValueError, match="does not say what 'boxes' is worth"):
+        outcome_value(looks, spec, arm=1, outcome="boxes")
 
 
 def test_what_was_not_declared_or_is_not_shown_is_not_looked_at() -> None:

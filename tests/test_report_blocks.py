@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +15,10 @@ from tests.report_cases import checkout_report, checkout_spec, effect
 from tests.test_report_html import Page, with_effects
 from whatif.base.errors import Notice, Problem
 from whatif.effects.rows import EffectRows
+from whatif.report.answer_json import answer_json
 from whatif.report.bars import WIDTH, bar, bounds_bar, symmetric_axis
 from whatif.report.document import Report
+from whatif.report.estimates_csv import estimates_csv
 from whatif.report.format import NBSP
 from whatif.report.html import render_html
 from whatif.report.measure import between_words, measures
@@ -178,7 +183,7 @@ def test_a_target_other_than_everyone_stands_next_to_the_numbers() -> None:
     who = "sessions that got another arm than folded"
     shown = text_of(treated_report(), outside="details.")
     assert f"Speaks of {who}" in shown
-    assert f"Converted, averaged over {who} : about 12 more orders" in shown
+    assert f"Converted, averaged over {who}: about 12 more orders" in shown
     assert f"expanded instead of folded: {who}" in shown
     assert "if all of 108,700 such sessions a month got expanded" in shown
     appendix = text_of(treated_report(), inside="details.")
@@ -196,7 +201,7 @@ def test_everyone_is_named_in_the_strip_and_not_repeated() -> None:
     trimmed = Notice(code="trimmed", problem=Problem(what="9 units.", why="w.", fix="f."))
     left = text_of(checkout_report(notices=(trimmed,)), outside="details.")
     assert "Speaks of sessions left after trimming" in left
-    assert "averaged over sessions left after trimming : about" in left
+    assert "averaged over sessions left after trimming: about" in left
 
 
 def test_the_overlap_target_says_what_counts_most() -> None:
@@ -218,21 +223,25 @@ def test_populations_stand_side_by_side_once_and_extrapolations_say_so() -> None
     assert table.count("<tr>") == 1 + 6 * 2  # head; six different sets of units, two metrics
     assert "recommend" not in html
     text = text_of(everything_report(), inside="details.")
-    assert "optimal, 0.1–0.9 : all sessions that are not bots, as optimal has it" in text
-    assert "0.01–0.99, 0.02–0.98 : all sessions" in text
+    assert "optimal, 0.1–0.9: all sessions that are not bots, as optimal has it" in text
+    assert "0.01–0.99, 0.02–0.98: all sessions" in text
     assert "Other populations" not in text_of(checkout_report())
 
 
 # ---- segments and cuts
 
 
-def test_segments_against_the_rest_stand_only_where_the_test_tells_them_apart() -> None:
-    html = render_html(everything_report())
-    rows = html.split("Each segment against the rest</h3>")[1].split("</table>")[0]
-    assert rows.count("<td>dense urban<") == 2  # primary and guardrail
-    assert "<td>mobile<" not in rows  # the test by device does not reject
-    assert "Shipping cost" not in rows
-    assert "−1.734" not in text_of(everything_report(), outside="details.")
+def test_what_is_too_long_for_the_page_is_named_there_and_stands_in_the_files() -> None:
+    report = everything_report()
+    text, answer = text_of(report), json.loads(answer_json(report))
+    assert "in these files alone: each segment against the rest, what checks that did not" in text
+    assert "−1.734" not in text
+    table = list(csv.DictReader(io.StringIO(estimates_csv(answer))))
+    rest = [row for row in table if row["table"] == "rest"]
+    assert len(rest) == len(answer["rest"]) == len(report.effects.rest) > 0
+    assert {float(row["estimate"]) for row in rest} == {one["estimate"] for one in answer["rest"]}
+    details = [row for row in table if row["table"] == "details"]
+    assert len(details) == sum(len(check.details) for check in report.checks)
 
 
 def test_cuts_made_after_looking_have_a_block_of_their_own_and_neutral_words() -> None:
@@ -301,7 +310,7 @@ def test_a_withheld_page_folds_the_new_numbers_too() -> None:
     inside, outside = page.text(inside="details.withheld"), page.text(outside="details.withheld")
     for part in (
         "same sessions", "0.243", "Made after looking", "Other populations", "stands out",
-        "against the rest", "0.00009232", "171,344", "however often",
+        "0.00009232", "171,344", "however often",
     ):  # fmt: skip
         assert part in inside, part
         assert part not in outside, part

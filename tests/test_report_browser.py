@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from tests.report_blocks import everything_report, treated_report
 from tests.report_cases import checkout_report, observational_report, withheld_report
 from tests.test_report_html import hostile_report
+from tests.test_report_worth import changed_report
 from whatif.report.html import render_html
 
 pytestmark = pytest.mark.browser
@@ -26,6 +27,7 @@ CASES = {
     "hostile": hostile_report,
     "everything": everything_report,
     "treated": treated_report,
+    "changed": changed_report,
 }
 BEFORE_DUE = "2026-11-02T08:00:00Z"
 AFTER_DUE = "2026-11-10T08:00:00Z"

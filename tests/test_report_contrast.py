@@ -19,6 +19,7 @@ TEXT = [
     *((tone, ground) for tone in ("good", "bad", "unsure", "alarm") for ground in ("paper",)),
     *((tone, f"{tone}-wash") for tone in ("good", "bad", "unsure", "alarm")),
 ]
+NAMES_A_TOKEN = r"var\(--(good|bad|unsure|alarm|muted)(-wash)?\)"
 MARKS = [
     ("mark", "paper"),
     ("muted", "paper"),
@@ -76,4 +77,6 @@ def test_both_schemes_define_the_same_colours_and_nothing_else_is_coloured() -> 
     assert names[0] == names[1]
     rest = CSS.replace(light, "").replace(dark, "")
     assert not re.search(r"#[0-9a-f]{3,8}\b|rgba?\(|hsl", rest)
-    assert set(re.findall(r"var\(--([a-z-]+)\)", rest)) <= names[0]
+    named = dict(re.findall(r"--([a-z-]+): ([^;]+);", rest))
+    assert {name for name in named if not re.fullmatch(NAMES_A_TOKEN, named[name])} <= {"sign"}
+    assert set(re.findall(r"var\(--([a-z-]+)\)", rest)) <= names[0] | named.keys()

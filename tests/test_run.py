@@ -77,7 +77,7 @@ def test_a_run_leaves_its_files_and_prints_one_json_object(
     folder = _run_folder(out)
     assert {p.name for p in folder.iterdir()} == {
         "answer.json", "report.html", "scores.parquet", "manifest.json", "summary.txt",
-        "entry.json", "timings.json", "scenario.json", "SHA256SUMS",
+        "entry.json", "timings.json", "scenario.json", "estimates.csv", "SHA256SUMS",
     }  # fmt: skip
     assert json.loads((folder / "answer.json").read_text(encoding="utf-8")) == answer
     assert answer["run_id"] == folder.name
@@ -112,7 +112,7 @@ def test_the_same_study_gives_the_same_bytes(
     assert first.name == second.name
     for name in (
         "answer.json", "report.html", "scores.parquet", "manifest.json", "summary.txt",
-        "scenario.json",
+        "scenario.json", "estimates.csv",
     ):  # fmt: skip
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
 

@@ -17,6 +17,7 @@ from whatif.api.tables import EffectTable, RecordTable
 if TYPE_CHECKING:
     from whatif.api.decomposition import DecompositionTable
     from whatif.api.what_if import WhatIf
+    from whatif.base.history import Change
     from whatif.checks.result import CheckResult
     from whatif.effects.rows import HeterogeneityRow
     from whatif.verdict.chances import Power
@@ -260,6 +261,28 @@ class Answer(ScoredAnswer, Surfaces, Policies):
 
         withheld = self.verdict.decision == "cannot_be_trusted"
         return decomposition_table(self.scores, self.spec, by=by, withheld=withheld)
+
+    def changes(self, since: Answer) -> Change:
+        """Return why the primary estimate moved since an older run: data, mix, definition, code.
+
+        Parts sum to the move, each with a clustered range over both runs; a customer in both is
+        counted once. Where the two runs do not measure the same, it says why instead.
+
+        Parameters
+        ----------
+        since : Answer
+            The older run. Both must be stored; see `whatif.load`.
+
+        Raises
+        ------
+        UsageError
+            If one of the two is not stored.
+        DataError
+            If the files of a run are missing or damaged.
+        """
+        from whatif.run.changes import change_since
+
+        return change_since(since.folder, self.folder)
 
     def transport(self, name: str | None = None) -> RecordTable:
         """Return every overall effect in another population; without a name, list them.

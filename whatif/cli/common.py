@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from whatif.base.errors import Problem, UsageError, WhatIfError
+from whatif.base.errors import NoticeError, Problem, UsageError, WhatIfError
 
 StudyFile = Annotated[Path, typer.Argument(help="Study file (YAML), or its folder.")]
 RunRef = Annotated[str, typer.Argument(help="Run folder, run id or study name.")]
@@ -24,6 +24,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 Site = Annotated[str | None, typer.Option("--site", help="Folder or URL of the site (OUT/site).")]
 
 INTEGRITY = 4
+
+
+def now() -> dt.datetime:
+    """Return the present moment: the only clock that commands read."""
+    return dt.datetime.now(dt.UTC)
+
+
+def site_of(site: str | None, out: Path) -> Path | str:
+    """Return where the site is: as named, else ``OUT/site``."""
+    return out / "site" if site is None else site
 
 
 def options(
@@ -88,6 +98,16 @@ def errors(*, as_json: bool = False) -> Iterator[None]:
             found = {"code": error.code, "exit_code": error.exit_code, "problems": problems}
             say(json.dumps({"error": found}, ensure_ascii=False))
         raise typer.Exit(error.exit_code) from None
+
+
+def end(code: int = 0, *, untold: Sequence[Problem] = ()) -> NoReturn:
+    """End with `code`; where that is 0 and a notice did not reach somebody, with 7.
+
+    Who was not told stands on stderr: on stdout is the answer, which stands.
+    """
+    if untold:
+        sys.stderr.write(f"{NoticeError(*untold)}\n")
+    raise typer.Exit(code or (NoticeError.exit_code if untold else 0))
 
 
 def say(text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from whatif.cli import studies
+from whatif.cli import published, studies
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,6 +13,7 @@ app = typer.Typer(
     help="Ask a causal what-if question, get a checked answer.",
 )
 app.add_typer(studies.app)
+app.add_typer(published.app)
 
 
 def main() -> None:

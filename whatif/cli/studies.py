@@ -16,11 +16,15 @@ from whatif.cli.common import (
     Json,
     Out,
     RunRef,
+    Site,
     StudyFile,
     day,
+    end,
     errors,
+    now,
     options,
     say,
+    site_of,
     stage,
 )
 
@@ -41,7 +45,7 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Fit again even if stored.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out checks that refit.")] = False,
     publish: Annotated[bool, typer.Option("--publish", help="Put the run on the site.")] = False,
-    site: Annotated[Path | None, typer.Option(help="Folder of the site (OUT/site).")] = None,
+    site: Site = None,
 ) -> None:
     """Answer a study: identify, score, check, decide, write the page."""
     from whatif.run.job import Target, run_study
@@ -50,19 +54,20 @@ def run(
         done = run_study(
             study,
             options=options(data, as_of, out, force=force, quick=quick),
-            target=Target(out=out, publish=publish, site=site or out / "site"),
+            target=Target(out=out, publish=publish, site=site_of(site, out)),
             stage=stage,
+            clock=now,
         )
         for line in done.warnings:
             sys.stderr.write(f"{line}\n")
         say(done.answer if as_json else done.text)
-    raise typer.Exit(INTEGRITY if done.withheld else 0)
+    end(INTEGRITY if done.withheld else 0, untold=done.untold)
 
 
 @app.command()
 def check(study: StudyFile, data: Data = None, as_of: AsOf = None, as_json: Json = False) -> None:
     """Look at everything short of fitting: study file, graph, data, design."""
-    from whatif.run.job import check_study
+    from whatif.run.check import check_study
 
     with errors(as_json=as_json):
         found = check_study(study, options=options(data, as_of, None, force=False, quick=True))
@@ -102,7 +107,7 @@ def ask(
 
     Amounts replace the study's; options that take NAME=NUMBER may be repeated.
     """
-    from whatif.run.job import ask_run
+    from whatif.run.ask import ask_run
     from whatif.run.prices import amounts, read_where, shares
     from whatif.run.what_if import Question
 
@@ -175,7 +180,7 @@ def demo(out: Out = Path("reports")) -> None:
     from whatif.run.demo import run_demo
 
     with errors():
-        done = run_demo(out, stage=stage)
+        done = run_demo(out, stage=stage, clock=now)
         say(done.text)
     raise typer.Exit(INTEGRITY if done.withheld else 0)
 
@@ -186,7 +191,7 @@ def init(
     study: Annotated[Path, typer.Option("--study", help="Study file to write.")],
 ) -> None:
     """Draft a study file from the columns of a data set."""
-    from whatif.run.job import draft
+    from whatif.run.draft import draft
 
     with errors():
         say(draft(source, study))
@@ -212,11 +217,21 @@ def simulate_checkout(
 @schedule_app.command("render")
 def schedule_render(
     study: StudyFile,
-    kind: Annotated[str, typer.Option("--as", help="cron")] = "cron",
+    kind: Annotated[
+        str,
+        typer.Option("--as", help="cron, systemd, github, k8s, airflow, dagster or prefect."),
+    ] = "cron",
     out: Out = Path("reports"),
+    site: Site = None,
+    image: Annotated[
+        str | None, typer.Option("--image", help="Container image with whatif (k8s).")
+    ] = None,
+    into: Annotated[
+        Path | None, typer.Option("--into", help="Folder to write to (default: print).")
+    ] = None,
 ) -> None:
     """Print what a scheduler needs to run the study by itself."""
-    from whatif.run.job import render_schedule
+    from whatif.run.schedule import render_schedule
 
     with errors():
-        say(render_schedule(study, kind=kind, out=out))
+        say(render_schedule(study, kind=kind, out=out, site=site, image=image, into=into))

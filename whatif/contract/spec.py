@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from whatif.base.secrets import redacted
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Label = str | int | float | bool
@@ -262,6 +264,14 @@ class StudySpec(_Block):
     def guardrails(self) -> tuple[OutcomeSpec | RatioSpec, ...]:
         """Metrics declared guardrails."""
         return tuple(m for m in self.metrics if m.role == "guardrail")
+
+    def public(self) -> dict[str, Any]:
+        """Return the study as plain values that may be published: addresses without secrets."""
+        stored = self.model_dump(mode="json")
+        for named in (stored["data"], *stored["transport"]):
+            if named is not None:
+                named["source"] = redacted(named["source"])
+        return stored
 
 
 def metric_name(metric: OutcomeSpec | RatioSpec) -> str:

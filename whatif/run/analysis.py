@@ -14,11 +14,13 @@ import numpy as np
 from whatif.base.calibration import digest
 from whatif.base.errors import Notice
 from whatif.base.hashing import of_bytes, of_json
+from whatif.base.plan import PlanLock, deviations
 from whatif.base.versions import code_hash, package_versions
 from whatif.checks.catalogue import CHECKS, run_checks
 from whatif.checks.evidence import Evidence
 from whatif.contract.columns import source_columns
 from whatif.contract.dataset import DataSet, load_dataset
+from whatif.contract.plan import plan_of
 from whatif.contract.spec import StudySpec
 from whatif.design.build import Rows, build_design
 from whatif.design.determined import refuse_determined_arms
@@ -34,7 +36,7 @@ from whatif.effects.rows import EffectRow, EffectRows
 from whatif.effects.table import effect_rows
 from whatif.graph.identify import identify
 from whatif.report.document import Report
-from whatif.report.schedule import next_due
+from whatif.report.schedule import due_after, next_due
 from whatif.run.assemble import Prepared, assemble, opinion_row
 from whatif.run.calibration_file import calibration_key, stored_calibration
 from whatif.run.sensitivity import benchmarked, sensitivity_of
@@ -75,6 +77,8 @@ class RunOptions:
         Fit again and replace what is stored.
     calibration : Path or None
         File of a calibration, shown if it is one of this study on these data.
+    plan_lock : PlanLock or None
+        The plan as it stood before the first look; None: nothing was locked.
     """
 
     data: str | None = None
@@ -84,6 +88,7 @@ class RunOptions:
     cache: Path | None = None
     force: bool = False
     calibration: Path | None = None
+    plan_lock: PlanLock | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -149,22 +154,31 @@ def prepare(
     due = _next_due(spec, data, today)
     schema = data.schema.model_dump(mode="json") if data.schema else None
     edges = [estimand.edges, estimand.adjustment]
-    declared = [spec.model_dump(mode="json"), schema, edges, data.source]
-    asked = [str(data.as_of), options.quick, fresh, due]
+    declared = [spec.public(), schema, edges, data.source]
     calibration = stored_calibration(options.calibration, calibration_key(score_key, spec))
-    asked += [] if calibration is None else [digest(calibration)]
+    asked = [str(data.as_of), options.quick, fresh, due, *map(digest, filter(None, [calibration]))]
     return Prepared(
         spec=spec,
         data=replace(data, frame=data.frame.head(0).copy()),
         estimand=estimand,
         design=design,
         score_key=score_key,
-        run_id=of_json([score_key, declared, asked])[:12],
+        run_id=of_json([score_key, declared, asked + _from_the_plan(spec, options)])[:12],
         fresh=fresh,
         next_due=due,
         calibration=calibration,
         targets=targets,
+        plan_lock=options.plan_lock,
     )
+
+
+def _from_the_plan(spec: StudySpec, options: RunOptions) -> list[object]:
+    """Return what the lock adds to a run's content: nothing where the study keeps to its plan."""
+    lock = options.plan_lock
+    if lock is None:
+        return []
+    found = [str(one) for one in deviations(lock.plan, plan_of(spec))]
+    return [*found, *([lock.runs_before, str(lock.seen)] if lock.runs_before or lock.seen else [])]
 
 
 def _designed(
@@ -313,7 +327,10 @@ def _score_inputs(spec: StudySpec, data: DataSet, design: Design) -> dict[str, o
 def _next_due(spec: StudySpec, data: DataSet, today: dt.date) -> str | None:
     if spec.schedule is None or data.as_of is None:
         return None
-    due = next_due(spec.schedule, data.as_of)
+    # The run takes place at the first scheduled moment after its data; its successor comes next.
+    late = dt.timedelta(hours=spec.schedule.due_within_hours)
+    taken = dt.datetime.fromisoformat(next_due(spec.schedule, data.as_of)) - late
+    due = due_after(spec.schedule, taken)
     return due if dt.datetime.fromisoformat(due).date() >= today else None
 
 

@@ -9,18 +9,20 @@ import numpy as np
 
 from whatif.base.calibration import Calibration
 from whatif.base.errors import Notice, Problem
+from whatif.base.plan import Deviation, PlanLock, deviations
 from whatif.base.records import DataSummary, Money, SecondOpinion
 from whatif.base.versions import package_versions
 from whatif.checks.balance import Balance
 from whatif.checks.result import CheckResult, Status
 from whatif.contract.dataset import DataSet
+from whatif.contract.plan import plan_of
 from whatif.contract.spec import StudySpec
 from whatif.design.maturity import counted_days
 from whatif.design.record import Design
 from whatif.design.transport import TargetRows
 from whatif.effects.bounds.lee import lee_bounds
 from whatif.effects.joint import Joint
-from whatif.effects.looks.ranges import Looks, net_value
+from whatif.effects.looks.ranges import Looks, net_value, outcome_value
 from whatif.effects.money import money, monthly_units
 from whatif.effects.populations import population_rows
 from whatif.effects.repetitions import RepetitionSpread, repetition_notice, repetition_spread
@@ -35,6 +37,8 @@ from whatif.scores.overlap import beyond, count_by_level
 from whatif.scores.record import Scores
 from whatif.scores.targets import TARGETS
 from whatif.verdict.decide import Evidence, decide
+from whatif.verdict.plan_status import CHANGED, Statuses
+from whatif.verdict.plan_wording import marked_verdict, plan_notices
 from whatif.verdict.readings import read_difference, readings
 from whatif.verdict.record import Decision, Reading, Verdict
 from whatif.verdict.transport_wording import transport_notices
@@ -59,6 +63,8 @@ class Prepared:
         The calibration of this very study and data, if there is one.
     targets : tuple of TargetRows
         The rows of other populations, as the study's models read them.
+    plan_lock : PlanLock or None
+        The plan as it stood before the first look; None where nothing was locked.
     """
 
     spec: StudySpec
@@ -71,6 +77,12 @@ class Prepared:
     next_due: str | None
     calibration: Calibration | None = None
     targets: tuple[TargetRows, ...] = ()
+    plan_lock: PlanLock | None = None
+
+    @property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """What differs from the locked plan."""
+        return () if self.plan_lock is None else deviations(self.plan_lock.plan, plan_of(self.spec))
 
 
 def opinion_row(opinion: SecondOpinion, effects: EffectRows) -> EffectRow:
@@ -150,6 +162,7 @@ def assemble(
         calibration=prepared.calibration,
         decomposition=decomposition_of(scores, spec),
         scenario=_sliders(means, scores, prepared, verdict, summary),
+        deviations=prepared.deviations,
     )
 
 
@@ -175,7 +188,7 @@ def _verdict(
     *,
     sensitivity: Sensitivity | None,
 ) -> Verdict:
-    return decide(
+    made = decide(
         effects,
         read,
         checks,
@@ -187,6 +200,9 @@ def _verdict(
         net_value={arm: _net_reading(made) for arm, made in worth.items()} or None,
         sensitivity=sensitivity,
     )
+    found = prepared.deviations
+    marked = Statuses(spec=prepared.spec, deviations=found).verdict() == CHANGED
+    return marked_verdict(made, found) if marked else made
 
 
 def _evidence(prepared: Prepared, checks: tuple[CheckResult, ...]) -> Evidence:
@@ -217,15 +233,25 @@ def _money(
     }
     if looks is None:
         return made
-    return {
-        label: _at_looks(worth, net_value(looks, means, spec, arm=means.arms.index(label)))
-        for label, worth in made.items()
-    }
+    return {label: _at_looks(worth, looks, means, spec) for label, worth in made.items()}
 
 
-def _at_looks(made: Money, per_unit: Ends) -> Money:
-    low, high = (None if end is None else made.units_per_month * end for end in per_unit)
-    return replace(made, ci=(low, high))
+def _at_looks(made: Money, looks: Looks, means: Joint, spec: StudySpec) -> Money:
+    """Return money with ranges that hold at every look, for the whole and for each outcome."""
+    arm = means.arms.index(made.arm)
+
+    def monthly(per_unit: Ends) -> Ends:
+        low, high = (None if end is None else made.units_per_month * end for end in per_unit)
+        return (low, high)
+
+    parts = (
+        part
+        if part.outcome is None
+        else replace(part, ci=monthly(outcome_value(looks, spec, arm=arm, outcome=part.outcome)))
+        for part in made.parts
+    )
+    whole = monthly(net_value(looks, means, spec, arm=arm))
+    return replace(made, ci=whole, parts=tuple(parts))
 
 
 def _net_reading(made: Money) -> Reading:
@@ -260,6 +286,7 @@ def _notices(
     spread: tuple[RepetitionSpread, ...],
 ) -> tuple[Notice, ...]:
     return (
+        *(() if prepared.plan_lock is None else plan_notices(prepared.plan_lock)),
         *prepared.design.notices,
         *_trimmed_notice(prepared, scores),
         *_segment_notices(effects),

@@ -13,7 +13,7 @@ FILE = "calibration.json"
 
 def calibration_key(score_key: str, spec: StudySpec) -> str:
     """Return the content hash of all a calibration depends on but the number of draws."""
-    return of_json([score_key, spec.model_dump(mode="json")])
+    return of_json([score_key, spec.public()])
 
 
 def stored_calibration(path: Path | None, key: str) -> Calibration | None:

@@ -10,6 +10,7 @@ from whatif.base.errors import Problem, UsageError, did_you_mean
 from whatif.publish.atomic import publishing, write_bytes
 from whatif.run.analysis import RunOptions, Stage
 from whatif.run.job import Done, Target, cache_folder, run_study
+from whatif.run.making import Clock, utc_now
 from whatif.simulate.assign import Mode
 from whatif.simulate.checkout import simulate_checkout
 from whatif.simulate.files import write_log, write_truth
@@ -19,7 +20,7 @@ SESSIONS = 150_000
 SEED = 0
 
 
-def run_demo(out: Path, *, stage: Stage) -> Done:
+def run_demo(out: Path, *, stage: Stage, clock: Clock = utc_now) -> Done:
     """Simulate the founding experiment, run it, and publish the page under ``OUT/site``.
 
     Raises
@@ -43,6 +44,7 @@ def run_demo(out: Path, *, stage: Stage) -> Done:
         options=RunOptions(cache=cache_folder(out)),
         target=Target(out=out, publish=True, site=out / "site"),
         stage=stage,
+        clock=clock,
     )
 
 

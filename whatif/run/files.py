@@ -9,16 +9,21 @@ from typing import Any
 from whatif.base.calibration import calibration_json
 from whatif.base.hashing import canonical_json, of_json
 from whatif.base.versions import code_hash, package_versions
+from whatif.contract.stored import to_json
 from whatif.report.answer_json import answer_json
+from whatif.report.estimates_csv import estimates_csv
 from whatif.report.html import render_html
-from whatif.report.text import headline_number, render_text
+from whatif.report.text import render_text
 from whatif.run.analysis import Run
 from whatif.run.calibration_file import FILE as CALIBRATION
+from whatif.run.history_line import run_line
 from whatif.run.scenario_file import FILE as SCENARIO
 from whatif.run.scenario_file import scenario_of_run
 
 ENTRY = "entry.json"
-FILES = ("answer.json", "report.html", "scores.parquet", "manifest.json", "summary.txt", ENTRY)
+ESTIMATES = "estimates.csv"
+TEXTS = ("answer.json", ESTIMATES, "report.html", "manifest.json", "summary.txt", ENTRY)
+FILES = (*TEXTS, "scores.parquet")
 
 
 def files_of(run: Run) -> dict[str, bytes]:
@@ -29,12 +34,14 @@ def files_of(run: Run) -> dict[str, bytes]:
 def texts_of(run: Run) -> dict[str, bytes]:
     """Return the files of a run that people and other programs read: all but the scores."""
     report = run.report
+    answer = answer_json(report)
     files = {
-        "answer.json": answer_json(report),
+        "answer.json": answer,
+        ESTIMATES: estimates_csv(json.loads(answer)),
         "report.html": render_html(report),
         "manifest.json": canonical_json(_manifest(run)) + "\n",
         "summary.txt": render_text(report),
-        ENTRY: canonical_json(_entry(run)) + "\n",
+        ENTRY: to_json(run_line(run)) + "\n",
         "timings.json": json.dumps({name: round(s, 3) for name, s in run.seconds}) + "\n",
     }
     if report.calibration is not None:
@@ -49,7 +56,7 @@ def texts_of(run: Run) -> dict[str, bytes]:
 
 def _manifest(run: Run) -> dict[str, Any]:
     prepared, data = run.prepared, run.prepared.data
-    spec = prepared.spec.model_dump(mode="json")
+    spec = prepared.spec.public()
     return {
         "schema": "manifest.v1",
         "study": prepared.spec.study,
@@ -72,18 +79,4 @@ def _manifest(run: Run) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": dict(package_versions()),
         "seed": prepared.spec.seed,
-    }
-
-
-def _entry(run: Run) -> dict[str, Any]:
-    report = run.report
-    last = None if report.data.period is None else report.data.period[1]
-    return {
-        "study": report.spec.study,
-        "run_id": report.run_id,
-        "question": report.spec.question,
-        "decision": str(report.verdict.decision),
-        "headline": report.verdict.headline,
-        "number": headline_number(report),
-        "data_to": None if last is None else last.isoformat(),
     }

@@ -30,7 +30,7 @@ from whatif.effects.power.before import Plan, sizes_planned
 from whatif.effects.power.history import PastRows, Way, history
 from whatif.report.view_power import plan_text, power_json
 from whatif.run.analysis import design_of
-from whatif.run.job import Found
+from whatif.run.found import Found
 from whatif.run.power import with_chances
 from whatif.scores.unexplained import unexplained
 from whatif.verdict.chances import Power
