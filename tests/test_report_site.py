@@ -37,8 +37,8 @@ from whatif.report.site.files import front_files, study_files
 from whatif.report.site.rendering import assets
 from whatif.report.site.trend import chart, spark
 from whatif.report.site_mode import POLICY
-from whatif.verdict.record import Decision
 from whatif.verdict.changes_wording import NO_SHARES
+from whatif.verdict.record import Decision
 from whatif.verdict.site_wording import (
     EMPTY_SITE,
     FIRST_REPORT,
