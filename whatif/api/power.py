@@ -9,7 +9,7 @@ from whatif.api.tables import RecordTable
 
 if TYPE_CHECKING:
     from whatif.effects.rows import Segment
-    from whatif.run.plan import PlannedPower
+    from whatif.run.planned_power import PlannedPower
     from whatif.verdict.chances import Power
     from whatif.verdict.record import Reading
 

@@ -144,7 +144,7 @@ class Study:
         >>> plan.records[0].smallest < plan.records[1].smallest
         True
         """
-        from whatif.run.plan import Wish, plan_power
+        from whatif.run.planned_power import Wish, plan_power
 
         return plan_table(
             plan_power(

@@ -166,7 +166,7 @@ def power(
     as_json: Json = False,
 ) -> None:
     """Say how small an effect a study will see, with its data as the past; no arm is read."""
-    from whatif.run.plan import Wish, plan_study
+    from whatif.run.planned_power import Wish, plan_study
 
     with errors(as_json=as_json):
         wish = Wish(units=units, days=days, effect=effect)

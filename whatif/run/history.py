@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +14,7 @@ from whatif.base.errors import Problem, PublishError
 from whatif.base.history import History, PastRun
 from whatif.contract.spec import StudySpec
 from whatif.publish.audit.entry import Entry
-from whatif.publish.audit.record import last_rewind, recorded_runs
+from whatif.publish.audit.record import last_rewind, made_since_rewind, recorded_runs
 from whatif.publish.audit.sign import sign_offs
 from whatif.publish.audit.trail import sound_entries
 from whatif.publish.pointer import Made, Rewind, point
@@ -83,12 +83,11 @@ def history_of(
     entries = sound_entries(out, study)
     runs = _in_order(store, study, entries)
     signed = sign_offs(entries)
-    rewound = last_rewind(entries)
     pointer = point(
         [Made(run_id=run.line.run_id, as_of=run.line.as_of) for run in runs],
         signed,
         required=spec.review.required,
-        rewind=None if rewound is None else Rewind(run_id=rewound.run_id, after=rewound.after),
+        rewind=_rewind(entries, runs),
     )
     last = store.last_attempt(study)
     known = History(
@@ -107,6 +106,15 @@ def history_of(
         next_due=None if made is None else _due(spec, made),
         fresh_until=None if reached is None else fresh_until(spec, reached.line.data_to),
     )
+
+
+def _rewind(entries: Sequence[Entry], runs: Sequence[PastRun]) -> Rewind | None:
+    """Return the last rewind, counted in the runs that are left: some may have been pruned."""
+    said = last_rewind(entries)
+    if said is None:
+        return None
+    newer = made_since_rewind(entries)
+    return Rewind(run_id=said.run_id, after=sum(run.line.run_id not in newer for run in runs))
 
 
 def _due(spec: StudySpec, made: dt.datetime) -> str | None:
@@ -129,15 +137,31 @@ def _in_order(store: RunStore, study: str, entries: Sequence[Entry]) -> tuple[Pa
     ordered = sorted(stored, key=lambda run: place.get(run.line.run_id, 0))
     if list(stored) == ordered:
         return stored
+    return _linked(ordered, store, study)
+
+
+def _linked(runs: Sequence[PastRun], store: RunStore, study: str) -> tuple[PastRun, ...]:
+    """Return runs in this order, each with its change against the one before it, where kept."""
     known = store.changes(study)
-    first = replace(ordered[0], change=None)
     return (
-        first,
+        *(replace(run, change=None) for run in runs[:1]),
         *(
             replace(run, change=known.get((before.line.run_id, run.line.run_id)))
-            for before, run in pairwise(ordered)
+            for before, run in pairwise(runs)
         ),
     )
+
+
+def without(history: History, run_ids: Collection[str], *, store: RunStore) -> History:
+    """Return a history as it is once these runs are removed from the store.
+
+    Raises
+    ------
+    PublishError
+        If the store cannot be read.
+    """
+    left = [run for run in history.runs if run.line.run_id not in run_ids]
+    return replace(history, runs=_linked(left, store, history.study))
 
 
 def _last_good(store: RunStore, history: History) -> dt.datetime | None:

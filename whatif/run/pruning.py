@@ -12,7 +12,7 @@ from whatif.publish.prune import kept, prune, prune_runs
 from whatif.publish.run_folder import find_run
 from whatif.report.site.files import front_files
 from whatif.run.found import Found
-from whatif.run.history import spec_of
+from whatif.run.history import spec_of, with_change, without
 from whatif.run.making import Clock
 from whatif.run.publisher import publisher
 from whatif.verdict.status_wording import removed_words
@@ -45,14 +45,17 @@ def prune_study(name: str, *, keep: int, out: Path, site: Path | str, clock: Clo
         publisher(out, spec, site=site, clock=clock) as desk,
     ):
         known = desk.history()
-        stay = kept(known, [run.line.run_id for run in known.runs[-keep:]])
-        ids = [run.line.run_id for run in stay.runs]
+        stays = kept(known, [run.line.run_id for run in known.runs[-keep:]])
+        ids = [run.line.run_id for run in stays.runs]
         going = [run.line.run_id for run in known.runs if run.line.run_id not in ids]
         if not going:
             return Found(record=_record(spec.study, ()), text=removed_words(()))
         assert desk.place is not None  # noqa: S101  (there is a site)
         record_prune(out, spec.study, going, now=clock(), key=desk.key)
         if desk.is_on_site():
+            stay = with_change(
+                out, without(desk.history(), going, store=desk.store), store=desk.store
+            )
             there = prune(
                 desk.place,
                 stay,
