@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,18 +22,16 @@ from tests.report_cases import (
     observational_report,
     withheld_report,
 )
-from whatif.base.errors import UsageError
 from whatif.contract.spec import ScheduleSpec
 from whatif.effects.rows import EffectRows
 from whatif.report.answer_json import answer_json
 from whatif.report.document import Report
 from whatif.report.plotly_figures import effects_figure
-from whatif.report.schedule import next_due, render_cron
+from whatif.report.schedule import next_due
 from whatif.report.text import headline_number, render_text
 from whatif.verdict.record import Reading
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "data_schemas"
-STUDY, COMMAND, OUT = Path("/srv/study.yaml"), Path("/srv/bin/whatif"), Path("/srv/reports")
 
 
 def validator(name: str) -> jsonschema.Draft202012Validator:
@@ -177,40 +174,6 @@ def test_a_withheld_run_gives_the_terminal_no_effect() -> None:
 
 def cron(text: str, zone: str = "Europe/London") -> ScheduleSpec:
     return ScheduleSpec(cron=text, timezone=zone)
-
-
-def test_a_crontab_line_has_a_zone_and_whole_paths() -> None:
-    made = render_cron(cron("0 7 * * 1"), Path("/srv/my study/50%.yaml"), COMMAND, OUT)
-    assert made == (
-        "CRON_TZ=Europe/London\n"
-        "0 7 * * 1 /srv/bin/whatif run '/srv/my study/50\\%.yaml' --out /srv/reports --publish\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("0 7 * *", "it has 4 fields"),
-        ("0 7 * * 1\n* * * * * evil", "it is not on one line"),
-        ("0 7 * *\n1", "it is not on one line"),
-        ("61 7 * * 1", "bad minute"),
-        ("0 7 * * funday", "bad day-of-week"),
-        ("0 7-3 * * 1", "bad hour"),
-        ("0 7 0 * 1", "bad day-of-month"),
-        ("0 7 $(x) * 1", "bad day-of-month"),
-        ("0 7 30 2 *", "bad day-of-month"),
-    ],
-)
-def test_a_wrong_cron_expression_is_refused(text: str, words: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(words)):
-        render_cron(cron(text), STUDY, COMMAND, OUT)
-
-
-def test_a_wrong_zone_or_path_is_refused() -> None:
-    with pytest.raises(UsageError, match="did you mean 'Europe/London'"):
-        render_cron(cron("0 7 * * 1", "Europe/Londn"), STUDY, COMMAND, OUT)
-    with pytest.raises(UsageError, match="is not absolute"):
-        render_cron(cron("0 7 * * 1"), Path("study.yaml"), COMMAND, OUT)
 
 
 @pytest.mark.parametrize(

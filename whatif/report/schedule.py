@@ -1,48 +1,19 @@
-"""When a study runs by itself: the crontab line, and the moment its next page is due."""
+"""When a study runs by itself: its moments, and when its next page is due."""
 
 from __future__ import annotations
 
 import datetime as dt
-import shlex
 from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
 from whatif.base.errors import Problem, UsageError, did_you_mean
 from whatif.contract.spec import ScheduleSpec
 
+if TYPE_CHECKING:
+    from cronsim import CronSim
+
 _FIELDS = 5
-
-
-def render_cron(schedule: ScheduleSpec, study_path: Path, executable: Path, out: Path) -> str:
-    """Return the lines of a crontab that run a study on its schedule and publish the page.
-
-    Parameters
-    ----------
-    schedule : ScheduleSpec
-        When, and in which time zone.
-    study_path, executable, out : Path
-        The study file, the ``whatif`` command and the folder of run folders; absolute, because
-        cron starts elsewhere.
-
-    Raises
-    ------
-    UsageError
-        If the cron expression or time zone is wrong, or a path is not absolute.
-
-    Examples
-    --------
-    >>> print(render_cron(ScheduleSpec(cron="0 7 * * 1", timezone="Europe/London"),
-    ...                   Path("/srv/s.yaml"), Path("/srv/whatif"), Path("/srv/reports")), end="")
-    CRON_TZ=Europe/London
-    0 7 * * 1 /srv/whatif run /srv/s.yaml --out /srv/reports --publish
-    """
-    _moments(schedule, dt.date(2000, 1, 1))
-    for path in (study_path, executable, out):
-        _require_absolute(path)
-    words = [str(executable), "run", str(study_path), "--out", str(out), "--publish"]
-    command = " ".join(shlex.quote(word) for word in words).replace("%", r"\%")
-    return f"CRON_TZ={schedule.timezone}\n{' '.join(schedule.cron.split())} {command}\n"
 
 
 def next_due(schedule: ScheduleSpec, after: dt.date) -> str:
@@ -81,7 +52,7 @@ def due_after(schedule: ScheduleSpec, moment: dt.datetime) -> str:
     >>> due_after(weekly, dt.datetime(2026, 11, 2, 7, 4, tzinfo=dt.UTC))
     '2026-11-09T19:00:00+00:00'
     """
-    local = moment.astimezone(_zone(schedule.timezone))
+    local = moment.astimezone(zone_of(schedule.timezone))
     return _due(schedule, next(_from(schedule, local)))
 
 
@@ -92,12 +63,26 @@ def _due(schedule: ScheduleSpec, moment: dt.datetime) -> str:
 
 def _moments(schedule: ScheduleSpec, after: dt.date) -> Iterator[dt.datetime]:
     """Return the scheduled moments after the end of `after`, in the schedule's zone."""
-    zone = _zone(schedule.timezone)
+    zone = zone_of(schedule.timezone)
     return _from(schedule, dt.datetime.combine(after, dt.time(23, 59, 59), tzinfo=zone))
 
 
 def _from(schedule: ScheduleSpec, local: dt.datetime) -> Iterator[dt.datetime]:
     """Return the scheduled moments after `local`, a moment in the schedule's zone."""
+    moments: Iterator[dt.datetime] = parsed(schedule, local)
+    if next(parsed(schedule, local), None) is None:
+        raise _bad_cron(schedule.cron, "no day ever matches it")
+    return moments
+
+
+def parsed(schedule: ScheduleSpec, local: dt.datetime) -> CronSim:
+    """Return the cron expression as sets of minutes, hours and days, counting from `local`.
+
+    Raises
+    ------
+    UsageError
+        If it is not a cron expression of five fields.
+    """
     from cronsim import CronSim, CronSimError
 
     fields = schedule.cron.split()
@@ -106,9 +91,10 @@ def _from(schedule: ScheduleSpec, local: dt.datetime) -> Iterator[dt.datetime]:
     if len(fields) != _FIELDS:
         raise _bad_cron(schedule.cron, f"it has {len(fields)} fields")
     try:
-        return iter(CronSim(schedule.cron, local))
-    except CronSimError as error:
-        raise _bad_cron(schedule.cron, str(error).lower()) from None
+        return CronSim(schedule.cron, local)
+    except (CronSimError, AssertionError) as error:
+        reason = str(error).lower() or "a step needs numbers"
+        raise _bad_cron(schedule.cron, reason) from None
 
 
 def _bad_cron(cron: str, reason: str) -> UsageError:
@@ -121,7 +107,14 @@ def _bad_cron(cron: str, reason: str) -> UsageError:
     )
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """Return a time zone by its name.
+
+    Raises
+    ------
+    UsageError
+        If there is no such zone.
+    """
     known = available_timezones()
     if name not in known:
         raise UsageError(
@@ -132,14 +125,3 @@ def _zone(name: str) -> ZoneInfo:
             )
         )
     return ZoneInfo(name)
-
-
-def _require_absolute(path: Path) -> None:
-    if not path.is_absolute() or any(mark in str(path) for mark in "\r\n"):
-        raise UsageError(
-            Problem(
-                what=f"The path {str(path)!r} is not absolute.",
-                why="cron starts in another folder and would not find it.",
-                fix="give the full path, on one line.",
-            )
-        )
