@@ -19,6 +19,7 @@ from whatif.contract.plan import plan_of
 from whatif.contract.spec import StudySpec
 from whatif.report.answer_json import answer_json
 from whatif.report.document import Report
+from whatif.report.page import page
 from whatif.run.analysis import RunOptions, analyse, prepare
 from whatif.verdict.plan_status import Statuses
 from whatif.verdict.plan_wording import marked_verdict
@@ -75,6 +76,7 @@ def test_without_a_deviation_everything_declared_is_planned() -> None:
     [
         *("where", "weights", "trimmed", "unit", "cluster", "assigned", "first_exposure"),
         *("window", "maturity", "treatment", "control", "arms", "design", "target", "level"),
+        *("probability", "assignment_log"),
     ],
 )
 def test_another_population_or_treatment_marks_every_number(aspect: Any) -> None:
@@ -160,6 +162,11 @@ def test_value_marks_money_and_option_marks_the_split() -> None:
         (Deviation(aspect="role", subject="x", before="guardrail", now="secondary"), CHANGED),
         (Deviation(aspect="segment_dropped", subject="device", before="", now=""), CHANGED),
         (Deviation(aspect="value", subject="currency", before="USD", now="EUR"), CHANGED),
+        (Deviation(aspect="probability", subject="", before="a 0.5", now="a 0.8"), CHANGED),
+        (Deviation(aspect="assignment_log", subject="", before="bucket", now=""), CHANGED),
+        (Deviation(aspect="freshness", subject="", before="7d", now="90d"), CHANGED),
+        (Deviation(aspect="review", subject="", before="required", now=""), CHANGED),
+        (Deviation(aspect="time", subject="", before="started_at", now="day"), CHANGED),
     ],
 )
 def test_which_changes_mark_the_verdict(one: Deviation, status: str) -> None:
@@ -189,6 +196,23 @@ def test_a_verdict_says_that_its_rule_is_not_the_planned_one() -> None:
 
 
 # ---- the run
+
+
+LOCKED = "who is counted, what is measured and how it is decided were locked before the first look"
+UNLOCKED = "No plan was locked before the first look"
+
+
+def legend_of(report: Report) -> str:
+    return page(report).legend
+
+
+def test_the_page_says_what_planned_covers_and_where_nothing_was_planned() -> None:
+    kept = legend_of(replace(checkout_report(), locked=True))
+    assert LOCKED in kept
+    assert "covariates, learners, folds, seed, graph) was not" in kept
+    free = legend_of(checkout_report())
+    assert free.startswith(UNLOCKED)
+    assert "were planned" not in free
 
 
 def _lock(planned: StudySpec) -> PlanLock:
@@ -235,5 +259,8 @@ def test_a_lock_that_is_kept_changes_nothing_and_one_that_is_not_is_said() -> No
     assert {e["status"] for e in answer["effects"]} == {CHANGED}
     assert answer["verdict"]["headline"].endswith(" (changed after looking).")
     assert "the level of the ranges was 0.9, now 0.95" in answer["verdict"]["reasons"][0]
-    doubts = analyse(late, options).report.notices
-    assert doubts[0].code == "plan_locked_late"
+    assert LOCKED in legend_of(report)
+    belated = analyse(late, options).report
+    assert belated.notices[0].code == "plan_locked_late"
+    assert legend_of(belated).startswith(UNLOCKED)
+    assert legend_of(analyse(free, options).report).startswith(UNLOCKED)

@@ -51,8 +51,8 @@ def test_stating_a_default_promises_the_same_as_leaving_it_out() -> None:
         covariates=["x0"],
         learners=["glm"],
         schedule={"cron": "0 7 * * 1"},
-        review={"required": True},
-        freshness="30d",
+        review={"required": False},
+        freshness="7d",
         question="Something else?",
     )
     assert plan_of(bare) == plan_of(stated)
@@ -65,6 +65,35 @@ def test_spaces_in_a_filter_are_no_change_but_those_in_quotes_are() -> None:
 
     assert plan("not  is_bot\n and x = 'a  b'") == plan("not is_bot and x = 'a  b'")
     assert plan("x = 'a  b'") != plan("x = 'a b'")
+
+
+def test_chances_have_one_spelling_and_a_sentence() -> None:
+    """A test whose chances are declared again after it broke a check was not planned so."""
+
+    def plan(chances: object) -> Plan:
+        return plan_of(spec(design={"kind": "experiment", "probability": chances}))
+
+    half = plan({"folded": 0.5, "expanded": 0.5})
+    assert half == plan({"expanded": 0.5, "folded": 0.5})
+    ramp = {"column": "phase", "phases": {2: {"folded": 0.5, "expanded": 0.5},
+                                          1: {"folded": 0.95, "expanded": 0.05}}}  # fmt: skip
+    assert plan(ramp).probability == (
+        "by phase: 1 (expanded 0.05, folded 0.95), 2 (expanded 0.5, folded 0.5)"
+    )
+    assert plan({"column": "chance"}).probability == "in column chance"
+    assert deviation_words(deviations(half, plan({"folded": 0.8, "expanded": 0.2}))) == (
+        "The chance of each arm was expanded 0.5, folded 0.5, now expanded 0.2, folded 0.8.",
+    )
+
+
+def test_what_guards_readers_is_locked_in_words() -> None:
+    kept = plan_of(spec(time="started_at", assignment_log="bucket", review={"required": True}))
+    assert deviation_words(deviations(kept, plan_of(spec(freshness="90d")))) == (
+        "The column with the arm as it was assigned was bucket, now none.",
+        "The column of the moment was started_at, now none.",
+        "The age that the newest row may have was 7d, now 90d.",
+        "The review before readers see a run was required, now not required.",
+    )
 
 
 def test_a_plan_comes_back_from_its_stored_form() -> None:
@@ -104,6 +133,11 @@ MOVES: dict[Aspect, dict[str, object]] = {
     "control": {"treatment": {"column": "presentation", "control": "expanded"}},
     "arms": {"treatment": {"column": "presentation", "control": "folded", "arms": ["expanded"]}},
     "design": {"design": {"kind": "experiment"}},
+    "probability": {"design": {"probability": {"folded": 0.8, "expanded": 0.2}}},
+    "assignment_log": {"assignment_log": "bucket"},
+    "time": {"time": "started_at"},
+    "freshness": {"freshness": "30d"},
+    "review": {"review": {"required": True}},
     "target": {"target": "att"},
     "level": {"level": 0.9},
     "option": {"option": "speed"},
@@ -248,7 +282,7 @@ def test_a_question_seen_under_another_name_is_named(tmp_path: Path) -> None:
     assert resembling(tmp_path, "new", plan) == ()  # planned, and never looked at
     looked(tmp_path, "old-name", "aaa")
     looked(tmp_path, "old-name", "bbb")
-    lock_plan(tmp_path, "other", plan_of(spec(weights="w")), now=NOW)
+    lock_plan(tmp_path, "other", plan_of(spec(unit="session_id")), now=NOW)
     looked(tmp_path, "other")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / TRAIL).write_bytes(b"\xff\n")
@@ -257,9 +291,47 @@ def test_a_question_seen_under_another_name_is_named(tmp_path: Path) -> None:
     assert [(one.study, one.runs) for one in renamed.seen] == [("old-name", 2)]
     (notice,) = plan_notices(renamed)
     assert notice.code == "seen_before"
-    assert "old-name (2 runs)" in notice.problem.what
+    assert notice.problem.what == (
+        "The same arms were compared before under another name: old-name (2 runs)."
+    )
     looked(tmp_path, "old-name", "ccc")
     assert lock_plan(tmp_path, "new", asked, now=NOW) == renamed  # what was known then, for good
+
+
+@pytest.mark.parametrize(
+    ("changes", "differs", "words"),
+    [
+        ({"data": {"source": "x.parquet", "where": "device = 'mobile'"}}, ("counted",),
+         "first (1 run, other rows counted)"),
+        ({"outcomes": [{"column": "cost", "role": "primary"}], "ratios": []}, ("primary",),
+         "first (1 run, another primary outcome)"),
+        ({"outcomes": [{"column": "cost", "role": "primary"}], "ratios": [], "weights": "w"},
+         ("primary", "counted"),
+         "first (1 run, another primary outcome, other rows counted)"),
+    ],
+)  # fmt: skip
+def test_another_outcome_or_filter_under_a_new_name_does_not_hide_the_first_look(
+    tmp_path: Path, changes: dict[str, object], differs: tuple[str, ...], words: str
+) -> None:
+    lock_plan(tmp_path, "first", plan_of(spec()), now=NOW)
+    looked(tmp_path, "first")
+    locked = lock_plan(tmp_path, "second", plan_of(spec(**changes)), now=NOW)
+    assert [(one.study, one.runs, one.differs) for one in locked.seen] == [("first", 1, differs)]
+    (notice,) = plan_notices(locked)
+    assert words in notice.problem.what
+    looked(tmp_path, "second")
+    assert lock_plan(tmp_path, "second", plan_of(spec()), now=NOW).seen == locked.seen
+
+
+def test_a_lock_from_before_differences_were_kept_can_be_read(tmp_path: Path) -> None:
+    plan = plan_of(spec())
+    seen = [{"study": "first", "runs": 3}]
+    with writing(tmp_path, "small", key=None) as trail:
+        content = {"hash": plan_hash(plan), "plan": canonical(plan), "runs_before": 0, "seen": seen}
+        trail.add("plan", content, now=NOW)
+        locked = lock_in(trail.entries)
+    assert locked is not None
+    assert locked.seen[0].differs == ()
 
 
 def test_a_plan_is_not_read_from_a_damaged_trail(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ from whatif.publish.audit.record import (
     record_rewind,
     recorded_runs,
 )
+from whatif.publish.audit.seal import start_sealing
 from whatif.publish.audit.sign import sign
 from whatif.publish.audit.trail import read_trail, sound_entries
 from whatif.publish.audit.verify import verify
@@ -254,10 +255,10 @@ def test_a_seal_of_another_key_is_found_and_refused(tmp_path: Path) -> None:
             sign(tmp_path, STUDY, signed("aaa"), key=key)
 
 
-def test_a_key_that_came_later_seals_what_was_there_before(tmp_path: Path) -> None:
+def test_an_entry_without_a_seal_after_the_first_one_is_found(tmp_path: Path) -> None:
     life(tmp_path)
     assert codes(verify(tmp_path, key=KEY)) == {"seal_missing"}
-    sign(tmp_path, STUDY, signed("aaa"), key=KEY)
+    start_sealing(tmp_path, STUDY, by="Ada Lovelace", now=at(10), key=KEY)
     assert verify(tmp_path, key=KEY).sound
     with trail_of(tmp_path).open("ab") as handle:
         last = read_trail(tmp_path, STUDY).entries[-1]

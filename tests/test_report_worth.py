@@ -176,9 +176,9 @@ def test_withheld_money_stays_folded() -> None:
 # ---- planned, exploratory, changed after looking
 
 
-def test_planned_is_the_default_and_said_in_words() -> None:
+def test_a_run_without_a_lock_has_no_marks_and_says_so() -> None:
     shown = text_of(checkout_report(money=made()))
-    assert "Numbers without a mark were planned before anyone looked." in shown
+    assert "No plan was locked before the first look" in shown
     assert not set("†‡") & set(shown)
     assert "changed after looking" not in shown
 
@@ -277,7 +277,7 @@ def test_only_names_that_could_turn_the_text_around_are_isolated() -> None:
 
 
 def test_observational_pages_say_what_is_marked_too() -> None:
-    assert "Numbers without a mark were planned" in text_of(observational_report())
+    assert "No plan was locked before the first look" in text_of(observational_report())
 
 
 def changed_report() -> Report:

@@ -13,12 +13,14 @@ FindingCode = Literal[
     "torn_tail",
     "seal_wrong",
     "seal_missing",
+    "seal_late",
     "head_unknown",
     "card_unreadable",
     "run_missing",
     "run_altered",
     "run_summed_again",
     "run_unrecorded",
+    "store_altered",
     "latest_wrong",
     "page_missing",
     "page_altered",
@@ -28,7 +30,13 @@ FindingCode = Literal[
 ]
 """What is wrong, one word each."""
 
-UncheckedCode = Literal["trail_unreadable", "run_unreadable", "place_unreadable", "page_unreadable"]
+UncheckedCode = Literal[
+    "trail_unreadable",
+    "run_unreadable",
+    "store_unreadable",
+    "place_unreadable",
+    "page_unreadable",
+]
 """What could not be looked at."""
 
 RemarkCode = Literal[

@@ -22,6 +22,8 @@ Aspect = Literal[
     "control",
     "arms",
     "design",
+    "probability",
+    "assignment_log",
     "target",
     "level",
     "metric_added",
@@ -43,8 +45,14 @@ Aspect = Literal[
     "first_look",
     "look_every",
     "rollout_if",
+    "time",
+    "freshness",
+    "review",
 ]
 """What can differ from the plan, one word each."""
+
+Apart = Literal["primary", "counted"]
+"""What may differ between two studies that compare the same arms."""
 
 NumberStatus = Literal["planned", "exploratory", "changed_after_looking"]
 """Whether a number was promised before anyone looked."""
@@ -85,7 +93,8 @@ class Plan:
     """What is promised before the first look: who is counted, what is measured, how it is decided.
 
     How the numbers are estimated (covariates, graph, learners, folds, seed) and where the rows
-    come from are no part of it. Texts are empty where the study says nothing.
+    come from, which moves with the feed, are no part of it. Texts are empty where the study says
+    nothing.
 
     Attributes
     ----------
@@ -95,6 +104,10 @@ class Plan:
         Sorted by name; one of them is primary.
     design : str
         Kind of design.
+    probability : str
+        Chances of the arms in one spelling.
+    assignment_log : str
+        Column with the arm as it was assigned.
     arms : tuple of str
         Sorted; empty for every other level.
     where, weights : str
@@ -119,12 +132,18 @@ class Plan:
         None where the data say.
     decide_on, looks, first_look, look_every, rollout_if : str
         The decision rule.
+    time, freshness : str
+        Column of the moment, and how old the newest row may be.
+    review : str
+        ``"required"`` where readers see approved runs only; else empty.
     """
 
     treatment: str
     control: str
     metrics: tuple[MetricPlan, ...]
     design: str = "observational"
+    probability: str = "estimated"
+    assignment_log: str = ""
     arms: tuple[str, ...] = ()
     where: str = ""
     weights: str = ""
@@ -148,6 +167,9 @@ class Plan:
     first_look: str = ""
     look_every: str = "7d"
     rollout_if: str = "better"
+    time: str = ""
+    freshness: str = "7d"
+    review: str = ""
 
     @property
     def primary(self) -> str:
@@ -157,10 +179,21 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """The same question, looked at under another name: the study, and how many runs it has."""
+    """The same comparison, looked at under another name.
+
+    Attributes
+    ----------
+    study : str
+        The other study.
+    runs : int
+        How many runs it had.
+    differs : tuple of str
+        ``"primary"`` where its primary metric is another one, ``"counted"`` where other rows count.
+    """
 
     study: str
     runs: int
+    differs: tuple[Apart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +289,8 @@ _PLAIN: tuple[Aspect, ...] = (
     "control",
     "arms",
     "design",
+    "probability",
+    "assignment_log",
     "target",
     "level",
     "option",
@@ -264,6 +299,9 @@ _PLAIN: tuple[Aspect, ...] = (
     "first_look",
     "look_every",
     "rollout_if",
+    "time",
+    "freshness",
+    "review",
 )
 _OF_METRIC: tuple[Aspect, ...] = (
     "kind",

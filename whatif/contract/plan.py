@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 
 from whatif.base.plan import MetricPlan, Plan
-from whatif.contract.spec import OutcomeSpec, RatioSpec, StudySpec, arm_label, metric_name
+from whatif.contract.spec import (
+    ColumnProbability,
+    OutcomeSpec,
+    PhaseProbability,
+    Probability,
+    RatioSpec,
+    StudySpec,
+    arm_label,
+    metric_name,
+)
 
 _QUOTED_OR_SPACE = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*")|\s+""")
 
@@ -31,6 +40,8 @@ def plan_of(spec: StudySpec) -> Plan:
             sorted((_metric(one, primary) for one in spec.metrics), key=lambda one: one.name)
         ),
         design=spec.design.kind,
+        probability=_chances(spec.design.probability),
+        assignment_log=spec.assignment_log or "",
         arms=tuple(sorted({arm_label(arm) for arm in spec.treatment.arms or ()})),
         where="" if spec.data is None else _one_spelling(spec.data.where or ""),
         weights=spec.weights or "",
@@ -54,6 +65,9 @@ def plan_of(spec: StudySpec) -> Plan:
         first_look="" if decision.start is None else decision.start.isoformat(),
         look_every=decision.every if decision.looks == "scheduled" else "7d",
         rollout_if=spec.rollout_if,
+        time=spec.time or "",
+        freshness=spec.freshness,
+        review="required" if spec.review.required else "",
     )
 
 
@@ -70,6 +84,20 @@ def _metric(metric: OutcomeSpec | RatioSpec, primary: str) -> MetricPlan:
         matters_from=metric.matters_from,
         limit=metric.limit,
     )
+
+
+def _chances(declared: Probability) -> str:
+    """Return the chances of the arms in one spelling, whatever their order in the file."""
+    if isinstance(declared, ColumnProbability):
+        return f"in column {declared.column}"
+    if isinstance(declared, PhaseProbability):
+        phases = (f"{phase} ({_of_arms(arms)})" for phase, arms in sorted(declared.phases.items()))
+        return f"by {declared.column}: {', '.join(phases)}"
+    return declared if isinstance(declared, str) else _of_arms(declared)
+
+
+def _of_arms(chances: dict[str, float]) -> str:
+    return ", ".join(f"{arm} {chance!r}" for arm, chance in sorted(chances.items()))
 
 
 def _one_spelling(where: str) -> str:

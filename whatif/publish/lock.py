@@ -9,6 +9,8 @@ from pathlib import Path
 from whatif.base.errors import LockedError, Problem
 from whatif.publish.atomic import publishing
 
+SITE_LOCK = ".whatif.lock"
+
 
 @contextmanager
 def study_lock(out: Path, study: str) -> Iterator[None]:
@@ -38,7 +40,7 @@ def site_lock(site: Path, *, wait: float = 30.0) -> Iterator[None]:
     PublishError
         If `site` cannot be written to.
     """
-    with _held(site / ".whatif.lock", f"site {site}", wait=wait):
+    with _held(site / SITE_LOCK, f"site {site}", wait=wait):
         yield
 
 

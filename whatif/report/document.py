@@ -90,6 +90,8 @@ class Report:
         Why cost per unit differs; None where the study names no option.
     deviations : tuple of Deviation
         What differs from the plan as it was locked before the first look.
+    locked : bool
+        Whether a plan was locked before the first look; False for a run in memory.
 
     Raises
     ------
@@ -125,6 +127,7 @@ class Report:
     scenario: str | None = None
     decomposition: Decomposition | None = None
     deviations: tuple[Deviation, ...] = ()
+    locked: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a document that would pair a number with another number's word."""

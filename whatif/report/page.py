@@ -105,7 +105,7 @@ def page(report: Report) -> Page:
         withheld=report.withheld,
         verdict=_verdict(report, by_name),
         looks=_looks(report),
-        legend=legend_words(_statuses(report)),
+        legend=legend_words(_statuses(report), locked=report.locked),
         metrics=tables,
         bands=any(m.matters_from is not None for m in by_name.values()),
         limits=any(m.limit is not None for m in by_name.values()),
@@ -154,7 +154,7 @@ def _strip(report: Report) -> Strip:
     facts.append(("Counted", counted))
     facts.append(("Speaks of", who(report)))
     if report.made_at is not None:
-        facts.append(("Made at", day(report.made_at)))
+        facts.append(("As of", day(report.made_at)))
     due = "" if report.next_due is None else moment(report.next_due)
     if due:
         facts.append(("Next due", due))

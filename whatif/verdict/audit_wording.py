@@ -18,6 +18,8 @@ _SENTENCES: dict[FindingCode | UncheckedCode | RemarkCode, str] = {
     "seal_wrong": "The seal is not that of the key: {subject}. The trail was written anew, or with "
     "another key.",
     "seal_missing": "There is no seal although there is a key: {subject}.",
+    "seal_late": "Nobody vouched for the entries before {subject}, the first one with a seal: the "
+    "trail was begun anew, or sealed without `whatif audit seal`.",
     "head_unknown": "The site knows a later audit trail than there is ({subject}): entries were "
     "cut off, or the trail was written anew.",
     "card_unreadable": "What the site says of its audit trail cannot be read: {subject}.",
@@ -26,6 +28,8 @@ _SENTENCES: dict[FindingCode | UncheckedCode | RemarkCode, str] = {
     "run_summed_again": "The checksums of run {subject} are not those that were recorded: its "
     "files were altered and summed again.",
     "run_unrecorded": "The folder of run {subject} is not recorded, or is recorded as removed.",
+    "store_altered": "The run store says something else of run {subject} than the run itself; "
+    "history and front page read the store.",
     "latest_wrong": "The pointer to the latest run was altered: it names no run.",
     "page_missing": "A published file is gone: {subject}.",
     "page_altered": "A published file was altered: {subject}.",
@@ -34,6 +38,7 @@ _SENTENCES: dict[FindingCode | UncheckedCode | RemarkCode, str] = {
     "study_unknown": "The site holds a study that this folder knows nothing of: {subject}.",
     "trail_unreadable": "The audit trail cannot be read.",
     "run_unreadable": "A run cannot be read: {subject}.",
+    "store_unreadable": "The run store cannot be read.",
     "place_unreadable": "The site cannot be read: {subject}.",
     "page_unreadable": "A published file cannot be read: {subject}.",
     "time_went_back": "The clock went back before {subject}.",
@@ -67,6 +72,18 @@ def audit_text(audit: Audit) -> str:
         *_listed("Worth knowing", audit.remarks),
     ]
     return "\n".join(lines)
+
+
+def sealed_text(study: str, *, by: str, entries: int) -> str:
+    """Return that a trail is sealed from now on.
+
+    Examples
+    --------
+    >>> sealed_text("checkout", by="Ada", entries=7)
+    'The audit trail of checkout is sealed from now on; Ada vouches for 7 entries before.'
+    """
+    count = _count(entries, "entry", "entries")
+    return f"The audit trail of {study} is sealed from now on; {by} vouches for {count} before."
 
 
 def _outcome(audit: Audit) -> str:

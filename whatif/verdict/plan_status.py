@@ -15,6 +15,7 @@ _EVERYTHING: frozenset[Aspect] = frozenset(
     {
         *("where", "weights", "trimmed", "unit", "cluster", "assigned", "first_exposure"),
         *("window", "maturity", "treatment", "control", "arms", "design", "target", "level"),
+        *("probability", "assignment_log"),  # scores use the chances
     }
 )
 _OF_METRIC: frozenset[Aspect] = frozenset(

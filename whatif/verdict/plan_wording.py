@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from whatif.base.errors import Notice, Problem
-from whatif.base.plan import Aspect, Deviation, NumberStatus, PlanLock
+from whatif.base.plan import Apart, Aspect, Deviation, PlanLock, Seen
+from whatif.contract.spec import StudySpec
 from whatif.verdict.record import Verdict
 
 CHANGED_AFTER_LOOKING = "changed after looking"
-STATUS_WORDS: dict[NumberStatus, str] = {
-    "planned": "planned",
-    "exploratory": "exploratory",
-    "changed_after_looking": CHANGED_AFTER_LOOKING,
-}
-LEGEND = (
-    "Numbers without a mark were planned before anyone looked. \u201cExploratory\u201d numbers "
-    "come from cuts that were not declared; numbers \u201cchanged after looking\u201d rest on a "
-    "definition that was not the planned one, so a result that looked good may have been chosen."
+UNMARKED = (
+    "Numbers without a mark were planned: who is counted, what is measured and how it is decided "
+    "were locked before the first look. How it is estimated (covariates, learners, folds, seed, "
+    "graph) was not."
+)
+UNLOCKED = (
+    "No plan was locked before the first look, so nothing here counts as planned in that sense."
 )
 PLAN_CHANGED = "The plan was changed after looking"
 _MOST = 4
@@ -37,6 +36,8 @@ _WAS_NOW: dict[Aspect, tuple[str, str]] = {
     "control": ("The control", "none"),
     "arms": ("The list of arms", "every other level"),
     "design": ("The kind of design", "not stated"),
+    "probability": ("The chance of each arm", "estimated"),
+    "assignment_log": ("The column with the arm as it was assigned", "none"),
     "target": ("The target of averages", "not stated"),
     "level": ("The level of the ranges", "not stated"),
     "kind": ("The kind of {subject}", "left to the data"),
@@ -54,6 +55,13 @@ _WAS_NOW: dict[Aspect, tuple[str, str]] = {
     "first_look": ("The day of the first look", "the first day in the data"),
     "look_every": ("The time between looks", "not stated"),
     "rollout_if": ("The result that is enough to roll out", "not stated"),
+    "time": ("The column of the moment", "none"),
+    "freshness": ("The age that the newest row may have", "not stated"),
+    "review": ("The review before readers see a run", "not required"),
+}
+_OTHERS: dict[Apart, str] = {
+    "primary": "another primary outcome",
+    "counted": "other rows counted",
 }
 _AT_ONCE: dict[Aspect, str] = {
     "metric_added": "The metric {subject} ({now}) was added.",
@@ -120,21 +128,37 @@ def plan_notices(lock: PlanLock) -> tuple[Notice, ...]:
             )
         )
     if lock.seen:
-        names = ", ".join(f"{one.study} ({_runs(one.runs)})" for one in lock.seen)
+        names = ", ".join(_seen(one) for one in lock.seen)
         notices.append(
             Notice(
                 code="seen_before",
                 problem=Problem(
-                    what="The same treatment, primary outcome and population were looked at "
-                    f"before under another name: {names}.",
-                    why="a plan that was made after looking is not a plan; its numbers count as "
-                    "planned here only because the name is new.",
+                    what=f"The same arms were compared before under another name: {names}.",
+                    why="what those runs showed may have chosen this plan, outcome and rows alike; "
+                    "its numbers count as planned here only because the name is new.",
                     fix="go on with the study under its first name, or say on which new data this "
                     "one rests.",
                 ),
             )
         )
     return tuple(notices)
+
+
+def _seen(one: Seen) -> str:
+    return f"{one.study} ({', '.join([_runs(one.runs), *(_OTHERS[d] for d in one.differs)])})"
+
+
+def looks_notices(spec: StudySpec) -> tuple[Notice, ...]:
+    """Return that a study is read at every scheduled run with ranges made for one look."""
+    if spec.schedule is None or spec.decision.looks != "once" or spec.decision.on is not None:
+        return ()
+    problem = Problem(
+        what="The study runs on a schedule, and its ranges are made for one look.",
+        why="read again and again, such ranges make chance findings likely.",
+        fix="say `decision: {looks: anytime}` or `scheduled`, or name the one day under "
+        "`decision: {on: …}`.",
+    )
+    return (Notice(code="looked_at_again", problem=problem),)
 
 
 def _runs(count: int) -> str:

@@ -7,13 +7,14 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Literal
 
 from whatif.base.errors import Problem, UsageError
 from whatif.base.hashing import canonical_json, of_bytes
 
-Kind = Literal["plan", "run", "publish", "sign", "prune", "rewind"]
+Kind = Literal["plan", "run", "publish", "sign", "prune", "rewind", "seal"]
 KEY = "WHATIF_AUDIT_KEY"
 _LEAST_KEY = 16
 _SHAPES: dict[Kind, dict[str, type]] = {
@@ -23,6 +24,7 @@ _SHAPES: dict[Kind, dict[str, type]] = {
     "sign": {"sign_off": dict, "content": str},
     "prune": {"runs": list, "place": str, "gone": list},
     "rewind": {"run_id": str, "by": str, "note": str, "after": int},
+    "seal": {"by": str, "entries": int, "head": str},
 }
 
 
@@ -84,12 +86,13 @@ def made(
 
 def line_of(entry: Entry) -> bytes:
     """Return an entry as one line, its end included."""
-    stored = asdict(entry)
+    stored = {field.name: getattr(entry, field.name) for field in fields(entry)}
     if not entry.seal:
         del stored["seal"]
     return f"{canonical_json(stored)}\n".encode()
 
 
+@lru_cache(maxsize=10_000)  # a command reads its trail many times
 def parsed(line: bytes) -> Entry:
     """Return the entry in a line; every byte of it is checked.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from whatif.base.errors import WhatIfError
 from whatif.base.hashing import canonical_json
-from whatif.base.plan import Plan, PlanLock, Seen, canonical, plan_hash
+from whatif.base.plan import Apart, Plan, PlanLock, Seen, canonical, plan_hash
 from whatif.contract.stored import from_json
 from whatif.publish.audit.entry import Entry
 from whatif.publish.audit.trail import TRAIL, read_trail, writing
@@ -73,15 +73,18 @@ def lock_in(entries: Sequence[Entry]) -> PlanLock | None:
         plan=from_json(Plan, canonical_json(content["plan"]), shown="the locked plan"),
         locked_at=locked.at,
         runs_before=content["runs_before"],
-        seen=tuple(Seen(study=one["study"], runs=one["runs"]) for one in content["seen"]),
+        seen=tuple(
+            from_json(Seen, canonical_json(one), shown="the locked plan") for one in content["seen"]
+        ),
     )
 
 
 def resembling(out: Path, study: str, plan: Plan) -> tuple[Seen, ...]:
-    """Return other studies under `out` that have looked at the same question, by name.
+    """Return other studies under `out` that have looked at the same comparison, by name.
 
-    The same question has the same treatment and control, primary outcome, unit, filter and
-    weights. Studies whose trail cannot be read are passed over; an audit names them.
+    It has the same treatment, control and unit: another primary outcome or filter is the classic
+    way to look again, so what differs is said and excuses nothing. Studies whose trail cannot be
+    read are passed over; an audit names them.
     """
     found = []
     for path in sorted(out.glob(f"*/{TRAIL}")):
@@ -94,10 +97,22 @@ def resembling(out: Path, study: str, plan: Plan) -> tuple[Seen, ...]:
         except (OSError, WhatIfError):
             continue
         runs = {entry.content["run_id"] for entry in entries if entry.kind == "run"}
-        if runs and locked is not None and _question(locked.plan) == _question(plan):
-            found.append(Seen(study=other, runs=len(runs)))
+        if runs and locked is not None and _compared(locked.plan) == _compared(plan):
+            found.append(Seen(study=other, runs=len(runs), differs=_differing(locked.plan, plan)))
     return tuple(found)
 
 
-def _question(plan: Plan) -> tuple[str, ...]:
-    return (plan.treatment, plan.control, plan.primary, plan.unit, plan.where, plan.weights)
+def _compared(plan: Plan) -> tuple[str, ...]:
+    return (plan.treatment, plan.control, plan.unit)
+
+
+def _differing(one: Plan, other: Plan) -> tuple[Apart, ...]:
+    others: tuple[Apart, ...] = ("primary",) if one.primary != other.primary else ()
+    return (*others, "counted") if _counted(one) != _counted(other) else others
+
+
+def _counted(plan: Plan) -> tuple[object, ...]:
+    return (
+        *(plan.where, plan.weights, plan.trimmed),
+        *(plan.first_exposure, plan.window, plan.maturity),
+    )

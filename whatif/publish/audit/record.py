@@ -49,6 +49,23 @@ class RewoundTo:
     after: int
 
 
+def place_name(out: Path, address: str) -> str:
+    """Return what a trail calls a site: its address without secrets or, of a folder, its path.
+
+    A path within `out` is named from there, so that it stays the same however the folder is
+    spelled and wherever it is moved.
+
+    Examples
+    --------
+    >>> place_name(Path("reports"), "reports/site"), place_name(Path("."), "s3://k:s@bucket/x")
+    ('site', 's3://bucket/x')
+    """
+    if "://" in address:
+        return redacted(address)
+    folder, home = Path(address).resolve(), out.resolve()
+    return (folder.relative_to(home) if folder.is_relative_to(home) else folder).as_posix()
+
+
 def record_run(
     out: Path,
     study: str,
@@ -124,7 +141,7 @@ def record_publish(
         Seals the entry.
     """
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    shown = redacted(place)
+    shown = place_name(out, place)
     with writing(out, study, key=key) as trail:
         known = published_files(trail.entries, shown)
         moved = {name: digest for name, digest in digests.items() if known.get(name) != digest}
@@ -164,7 +181,7 @@ def record_prune(
         Seals the entry.
     """
     with writing(out, study, key=key) as trail:
-        content = {"runs": list(runs), "place": redacted(place), "gone": sorted(gone)}
+        content = {"runs": list(runs), "place": place_name(out, place), "gone": sorted(gone)}
         trail.add("prune", content, now=now)
 
 
@@ -203,6 +220,18 @@ def run_content(folder: Path) -> Recorded | None:
         sums=hashlib.sha256(sums).hexdigest(),
         content=hashlib.sha256(b"\n".join(lasting)).hexdigest(),
     )
+
+
+def is_as_recorded(folder: Path, entries: Iterable[Entry]) -> bool:
+    """Return whether a run folder is intact and, where the trail knows it, what was recorded.
+
+    Raises
+    ------
+    PublishError
+        If its file of sums is there and cannot be read.
+    """
+    found, known = run_content(folder), recorded_runs(entries).get(folder.name)
+    return found is not None and known in {None, found}
 
 
 def recorded_runs(entries: Iterable[Entry]) -> dict[str, Recorded]:
@@ -256,3 +285,14 @@ def last_rewind(entries: Iterable[Entry]) -> RewoundTo | None:
         note=last["note"],
         after=last["after"],
     )
+
+
+def made_since_rewind(entries: Iterable[Entry]) -> frozenset[str]:
+    """Return the runs that were made, or made again, after the last word of that kind."""
+    made: set[str] = set()
+    for entry in entries:
+        if entry.kind == "rewind":
+            made.clear()
+        elif entry.kind == "run":
+            made.add(entry.content["run_id"])
+    return frozenset(made)

@@ -11,9 +11,9 @@ from typing import Protocol
 
 from whatif.base.audit import Finding, FindingCode
 from whatif.base.errors import WhatIfError
-from whatif.base.secrets import redacted
 from whatif.publish.audit.entry import Entry
 from whatif.publish.audit.record import published_files
+from whatif.publish.places.local import LocalPlace
 
 CARD, STATUS, ASSETS = "card.json", "status.json", "assets/"
 _ASSET = re.compile(rb"assets/[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -40,10 +40,10 @@ class Readable(Protocol):
 class SiteCheck:
     """One look at a site; `findings` does it, `read` counts the files that were looked at."""
 
-    def __init__(self, place: Readable, trails: Trails, study: str | None) -> None:
+    def __init__(self, place: Readable, trails: Trails, study: str | None, *, name: str) -> None:
         self._place, self._trails, self._study = place, trails, study
         self._scope = tuple(trails) if study is None else (study,)
-        self._address = redacted(place.address)
+        self._address = name
         self._assets: set[str] = set()
         self.read = 0
 
@@ -51,6 +51,7 @@ class SiteCheck:
         """Yield what is wrong with the site, and what could not be read."""
         try:
             names = self._place.names()
+            hidden = self._place.hidden() if isinstance(self._place, LocalPlace) else ()
         except (WhatIfError, OSError):
             yield Finding(code="place_unreadable", study=self._study or "", subject=self._address)
             return
@@ -59,10 +60,19 @@ class SiteCheck:
             yield from self._own(study, known[study], names)
         yield from self._front(known, names)
         yield from self._shared(known, names)
+        yield from self._hidden(hidden)
         if self._study is None:
             strangers = {name.partition("/")[0] for name in names if "/" in name}
             for folder in sorted(strangers - {*self._trails, ASSETS[:-1]}):
                 yield Finding(code="study_unknown", study="", subject=folder)
+
+    def _hidden(self, names: Sequence[str]) -> Iterator[Finding]:
+        """Name what is hidden: such a file changes what a server hands out, or lies in wait."""
+        for name in names:
+            folder, inside, _ = name.partition("/")
+            owner = folder if inside and folder in self._trails else ""
+            if self._study is None or owner in {"", self._study}:
+                yield Finding(code="page_unrecorded", study=owner, subject=name)
 
     def _published(self, study: str) -> dict[str, str]:
         return published_files(self._trails[study], self._known_as(study))

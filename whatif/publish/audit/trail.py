@@ -145,17 +145,19 @@ class Writer:
 
 
 @contextmanager
-def writing(out: Path, study: str, *, key: bytes | None) -> Iterator[Writer]:
+def writing(out: Path, study: str, *, key: bytes | None, sealing: bool = False) -> Iterator[Writer]:
     """Hold the trail of a study, sound and free of half-written lines, to read and add to it.
 
-    A line that a dying writer cut short is moved to ``audit.torn-<n>`` beside the trail.
+    A line that a dying writer cut short is moved to ``audit.torn-<n>`` beside the trail. With a
+    key, entries that nobody sealed are added to only by who is `sealing` them.
 
     Raises
     ------
     PublishError
         If the trail is damaged or cannot be written.
     UsageError
-        If it is sealed and the key is missing or another one.
+        If it is sealed and the key is missing or another one, or there is a key and nobody has
+        sealed it.
     LockedError
         If another process keeps it locked.
     """
@@ -168,7 +170,7 @@ def writing(out: Path, study: str, *, key: bytes | None) -> Iterator[Writer]:
                 trail = read_trail(out, study)
         if trail.faults:
             raise _damaged(path, trail.faults[0])
-        _require_key(path, trail.entries, key)
+        _require_key(path, trail.entries, key, sealing=sealing)
         yield Writer(path, study, trail.entries, key)
 
 
@@ -220,14 +222,17 @@ def _damaged(path: Path, fault: Fault) -> PublishError:
             what=f"The audit trail {path} is damaged at line {fault.line}.",
             why="what was planned, run and signed can no longer be told from what was not.",
             fix="see `whatif audit verify`; then restore the file from a copy, or move it away: "
-            "the next run starts a new trail and says so.",
+            "the next run starts a new trail and says so, and a site that knows the old one asks "
+            "for a word before it is written to.",
         )
     )
 
 
-def _require_key(path: Path, entries: Sequence[Entry], key: bytes | None) -> None:
+def _require_key(path: Path, entries: Sequence[Entry], key: bytes | None, *, sealing: bool) -> None:
     sealed = [entry for entry in entries if entry.seal]
     if not sealed:
+        if entries and key is not None and not sealing:
+            raise _unsealed(path)
         return
     if key is None or not is_sealed_by(sealed[-1], key):
         raise UsageError(
@@ -238,3 +243,15 @@ def _require_key(path: Path, entries: Sequence[Entry], key: bytes | None) -> Non
                 fix=f"set {KEY} to the key that the earlier entries were written with.",
             )
         )
+
+
+def _unsealed(path: Path) -> UsageError:
+    return UsageError(
+        Problem(
+            what=f"The audit trail {path} has entries that nobody sealed, and {KEY} is set.",
+            why="they were written before the key was set, or somebody wrote the trail anew; a "
+            "seal after them would vouch for both alike.",
+            fix="if the key is new, hold them against a copy and run `whatif audit seal STUDY --by "
+            "NAME`; else restore the sealed file from a copy.",
+        )
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -12,9 +12,10 @@ from whatif.base.audit import Audit, Finding, FindingCode, RemarkCode, Unchecked
 from whatif.base.errors import Problem, UsageError, WhatIfError, did_you_mean
 from whatif.publish.audit.entry import Entry, is_sealed_by
 from whatif.publish.audit.lock_plan import lock_in
-from whatif.publish.audit.record import recorded_runs
+from whatif.publish.audit.record import place_name, recorded_runs
 from whatif.publish.audit.runs import check_runs
 from whatif.publish.audit.site import Readable, SiteCheck
+from whatif.publish.audit.stored import check_store
 from whatif.publish.audit.trail import TORN, TRAIL, Trail, read_trail
 from whatif.publish.lock import waiting_lock
 
@@ -25,12 +26,14 @@ def verify(
     study: str | None = None,
     place: Readable | None = None,
     key: bytes | None = None,
+    lines: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Audit:
-    """Hold trails, run folders and a site against one another.
+    """Hold trails, run folders, the run store and a site against one another.
 
     Found are an altered, missing, reordered or removed entry; a trail that was cut, as long as the
     site still shows a later head; a run folder or a published file that was altered, removed or
-    added, its file of sums recomputed or not; and, with the key, a trail that was written anew.
+    added, its file of sums recomputed or not; a line of the run store that is not what its run
+    says; and, with the key, a trail that was written anew.
 
     Parameters
     ----------
@@ -42,6 +45,8 @@ def verify(
         The site.
     key : bytes, optional
         The key that seals entries.
+    lines : mapping, optional
+        By study and run id, the JSON of the ``RunLine`` that the run store has.
 
     Raises
     ------
@@ -61,9 +66,11 @@ def verify(
         entries = trails[name].entries
         found += _check_trail(out, name, trails[name], key)
         found += check_runs(out, name, entries)
+        found += check_store(out, name, entries, {} if lines is None else lines.get(name, {}))
     look = None
     if place is not None and chosen:
-        look = SiteCheck(place, {name: one.entries for name, one in trails.items()}, study)
+        known = {name: one.entries for name, one in trails.items()}
+        look = SiteCheck(place, known, study, name=place_name(out, place.address))
         found += look.findings()
     return Audit(
         findings=_of(found, FindingCode),
@@ -118,12 +125,14 @@ def _check_trail(out: Path, study: str, trail: Trail, key: bytes | None) -> Iter
 
 
 def _check_seals(study: str, entries: tuple[Entry, ...], key: bytes | None) -> Iterator[Finding]:
-    """With the key, the first entries may lack a seal: a later seal holds them in place."""
+    """With the key, the first entries may lack a seal only where a person vouched for them."""
     sealed = [n for n, entry in enumerate(entries) if entry.seal]
     if key is None:
         if sealed:
             yield Finding(code="seals_unchecked", study=study)
         return
+    if sealed and sealed[0] and entries[sealed[0]].kind != "seal":
+        yield Finding(code="seal_late", study=study, subject=_place(entries[sealed[0]]))
     for entry in entries[sealed[0] if sealed else len(entries) - 1 :]:
         if not entry.seal:
             yield Finding(code="seal_missing", study=study, subject=_place(entry))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whatif.publish.atomic import make_folder, publishing, write_bytes
-from whatif.publish.lock import site_lock
+from whatif.publish.lock import SITE_LOCK, site_lock
 from whatif.publish.places.place import checked
 
 STAGING = ".staging"
@@ -57,6 +57,22 @@ class LocalPlace:
                 found += [(base / name).as_posix() for name in files if not name.startswith(".")]
         return tuple(sorted(found))
 
+    def hidden(self) -> tuple[str, ...]:
+        """Return every hidden file but the lock and what is being written, sorted.
+
+        No page is ever hidden: whatever stands here, a server's settings among them, was put here
+        by somebody else.
+        """
+        found = []
+        with publishing(self.root):
+            for folder, folders, files in os.walk(self.root, onerror=_refuse, followlinks=True):
+                base = Path(folder).relative_to(self.root)
+                if base == Path():
+                    folders[:] = [name for name in folders if name != STAGING]
+                names = [(base / name).as_posix() for name in files]
+                found += [name for name in names if name != SITE_LOCK and _is_hidden(name)]
+        return tuple(sorted(found))
+
     def folders(self) -> tuple[str, ...]:
         """Return the folders at the root that are not hidden, sorted."""
         with publishing(self.root):
@@ -93,6 +109,10 @@ class LocalPlace:
             finally:
                 with suppress(OSError):  # not made, or not emptied
                     (self.root / STAGING).rmdir()
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in name.split("/"))
 
 
 def _refuse(error: OSError) -> None:
