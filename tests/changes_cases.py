@@ -15,6 +15,7 @@ import pytest
 from tests import builders
 from whatif.base.hashing import of_json
 from whatif.base.history import Change
+from whatif.base.secrets import redacted
 from whatif.contract.spec import StudySpec
 from whatif.contract.stored import from_json, to_json
 from whatif.effects.cells import cut
@@ -86,6 +87,7 @@ def store(
     versions: Mapping[str, str] = VERSIONS,
     decision: str = "discuss",
     arm: str = "expanded",
+    source: str = "",
     checks: Mapping[str, str] | None = None,
 ) -> Path:
     """Write what a run folder holds of a run with these scores."""
@@ -108,7 +110,7 @@ def store(
         "code": code,
         "versions": dict(versions),
         "as_of": None,
-        "data": {"fingerprint": data},
+        "data": {"fingerprint": data, "source": source or redacted(file["data"]["source"])},
     }
     (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")

@@ -358,11 +358,25 @@ def test_runs_without_a_unit_in_common_are_not_split() -> None:
     assert split(_matched(older, replace(older, unit=older.unit + "x")), level=0.95) is None
 
 
-def test_shares_are_left_out_where_the_move_is_within_its_error() -> None:
+@pytest.mark.parametrize(("errors", "told"), [(1.0, False), (1.8, False), (2.2, True)])
+def test_shares_are_told_only_where_the_range_of_the_move_excludes_zero(
+    errors: float, told: bool
+) -> None:
+    older, newer = _grown(flat=True, rescored=False)
+    plain = _split(_matched(older, newer)).total
+    by = errors * plain.std_error - plain.estimate
+    moved = replace(newer, gamma=newer.gamma + np.array([0.0, by, 0.0])[:, None])
+    made = _split(_matched(older, moved))
+    assert made.total.estimate == pytest.approx(errors * plain.std_error)
+    low, high = made.total.ci
+    assert low is not None
+    assert high is not None
+    assert all((part.share is not None) == (low > 0 or high < 0) for part in made.parts)
+    assert (low > 0 or high < 0) == told
+
+
+def test_shares_add_up_to_one() -> None:
     older, newer = _grown(rescored=False)
-    made = _split(_matched(older, newer))
-    told = abs(made.total.estimate) >= made.total.std_error
-    assert all((part.share is not None) == told for part in made.parts)
     moved = replace(newer, gamma=newer.gamma + np.array([0.0, 2.0, 0.0])[:, None])
     large = _split(_matched(older, moved))
     assert sum(part.share or 0.0 for part in large.parts) == pytest.approx(1.0)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.changes_cases import (
     first,
@@ -18,6 +19,7 @@ from tests.changes_cases import (
     store,
 )
 from whatif.base.errors import DataError, UsageError
+from whatif.cli.main import app
 from whatif.run.changes import change_between
 from whatif.run.diff import diff_runs
 from whatif.scores.store import to_parquet
@@ -50,10 +52,9 @@ def test_a_withheld_run_is_not_compared(tmp_path: Path, side: str) -> None:
     assert told.withheld
     assert [one[side] for one in told.record["numbers"]] == [None, None, None]
     assert "not told" in told.text
-
-
-def _without_arm(answer: dict[str, Any]) -> None:
-    answer["effects"] = [row for row in answer["effects"] if row["arm"] != "expanded"]
+    asked = CliRunner().invoke(app, ["diff", str(before), str(now), "--out", str(tmp_path)])
+    assert asked.exit_code == 4
+    assert asked.stdout == told.text + "\n"
 
 
 def _other_control(answer: dict[str, Any]) -> None:
@@ -69,8 +70,6 @@ def _no_estimate(answer: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("why", "edit", "changes"),
     [
-        ("arm", _without_arm, {}),
-        ("control", _other_control, {}),
         ("no_number", _no_estimate, {}),
         ("unit", None, {"unit": "customer_id"}),
         ("metric", None, {"outcomes": [
@@ -92,6 +91,27 @@ def test_what_is_not_the_same_number_is_not_compared(
     assert (change.total, change.estimate_before, change.parts) == (None, None, ())
     assert change.said[0] == words.unsplit_words(why)
     assert change.estimate_now is not None
+
+
+def test_another_arm_than_readers_saw_is_not_compared(tmp_path: Path) -> None:
+    whole = scores_in_time(2_000)
+    before = store(tmp_path / "a", first(whole, 1_000), spec_of(), arm="tabs")
+    now = store(tmp_path / "b", whole, spec_of(), data="2")
+    change = change_between(before, now)
+    assert (change.total, change.estimate_before, change.parts) == (None, None, ())
+    assert change.said[0] == words.arm_words("tabs", "expanded")
+    assert "'tabs'" in change.said[0]
+    told = diff_runs(str(before), str(now), out=tmp_path)
+    assert "Converted under expanded, " in told.text
+    assert "moved by" not in told.text
+
+
+def test_an_arm_under_another_control_is_not_compared(tmp_path: Path) -> None:
+    whole = scores_in_time(2_000)
+    before = _edited(store(tmp_path / "a", first(whole, 1_000), spec_of()), _other_control)
+    change = change_between(before, store(tmp_path / "b", whole, spec_of(), data="2"))
+    assert (change.total, change.estimate_before, change.parts) == (None, None, ())
+    assert change.said[0] == words.control_words("expanded", "tabs", "folded")
 
 
 def _broken(folder: Path) -> None:
@@ -181,8 +201,12 @@ def test_a_diff_names_verdicts_numbers_and_checks(tmp_path: Path) -> None:
     assert lines[1].strip() == "Verdict before: discuss. Verdict now: roll_out."
     assert "  Sample ratio: held before, broke now" in lines
     assert "  Novelty: not among the checks before, held now" in lines
-    assert any(line.startswith("    Other effects: ") for line in lines)
+    parts = [line for line in lines if line.startswith("    What new units showed: ")]
+    change = told.record["change"]
+    low, high = next(part["ci"] for part in change["parts"] if part["kind"] == "mechanism")
+    assert ["within chance" in line for line in parts] == [low <= 0 <= high]
     assert not told.withheld
+    assert CliRunner().invoke(app, ["diff", "a", "b", "--out", str(tmp_path)]).exit_code == 0
     same = diff_runs("a", "a", out=tmp_path)
     assert words.SAME_CHECKS in same.text
     assert words.NOTHING in same.text

@@ -24,6 +24,7 @@ from tests.changes_cases import (
     store,
 )
 from whatif.base.errors import UsageError
+from whatif.base.history import ChangeKind
 from whatif.run.analysis import RunOptions
 from whatif.run.changes import change_between
 from whatif.run.diff import diff_runs
@@ -108,7 +109,8 @@ def test_each_reason_has_its_name(tmp_path: Path) -> None:
         "The study file asks for something else: folds (not set → 3).",
         "Other code made the newer run: numpy (2.1.0 → 2.2.0).",
     )
-    assert words.together_words("definition", ["code"]) in package.said
+    both: tuple[ChangeKind, ...] = ("definition", "code")
+    assert words.together_words(both, counted=False, rescored=True) in package.said
 
 
 def test_another_rule_of_who_counts_is_told_from_other_scores(tmp_path: Path) -> None:
@@ -154,8 +156,8 @@ def test_equal_runs_did_not_move(tmp_path: Path) -> None:
     other = change_between(before, store(tmp_path / "c", scores, decision))
     assert (other.total, other.parts) == (0.0, ())
     assert other.said == (
-        "The study file also differs in what moves no estimate: decision.on (not set → "
-        "2026-12-01).",
+        "The study file also differs in what moves ranges, and no estimate: decision.on (not set "
+        "→ 2026-12-01).",
         words.NOT_MOVED,
     )
 
@@ -190,22 +192,23 @@ def test_no_secret_of_an_address_is_said(tmp_path: Path) -> None:
 
 
 def test_long_values_and_many_keys_are_cut() -> None:
-    told = words.keys_words([("data.where", "a" * 61, "b")] * 9, moving=True)
+    told = words.keys_words([("data.where", "a" * 61, "b")] * 9, moves="estimate")
     assert told.count("data.where") == 8
     assert "aaa" not in told
     assert told.endswith("and 1 more.")
-    assert "(no → yes)" in words.keys_words([("review.required", False, True)], moving=False)
+    assert "(no → yes)" in words.keys_words([("review.required", False, True)], moves="none")
 
 
 def test_a_share_below_zero_has_a_true_minus() -> None:
-    line = words.part_line("Code", "other code", amount="+1", share=-0.02)
-    assert "\u22122 % of the move" in line
-    assert "of the move" not in words.part_line("Code", "other code", amount="+1", share=None)
+    line = words.part_line("Code", "other code", amount="+1", around=(0.5, 2.0), share=-0.02)
+    assert "\u22122 % of the move;" in line
+    plain = words.part_line("Code", "other code", amount="+1", around=(None, None), share=None)
+    assert plain == "  Code: +1; other code."
 
 
 def test_every_reason_has_its_own_sentence() -> None:
     kinds = [
-        "before_withheld", "now_withheld", "metric", "unit", "arm", "control", "no_number",
+        "before_withheld", "now_withheld", "metric", "unit", "no_number",
         "no_unit", "no_shared", "denominator", "unreadable", "disagree",
     ]  # fmt: skip
     said = [words.unsplit_words(kind) for kind in kinds]  # type: ignore[arg-type]

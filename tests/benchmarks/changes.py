@@ -81,8 +81,8 @@ def draw(world: str, seed: int) -> tuple[Scores, Scores, Bools]:
     now = _scores(log, y, chance, 0.05 * covariate)
     recorded = chance * _recorded(world)[place]
     then = _scores(log, y * seen[:, None], recorded, -0.1 * covariate)
-    newer = _taken(now, ~gone)
-    return _taken(then, (period == 0) & ~late), newer, np.asarray(period[~gone] == 0)
+    newer = taken(now, ~gone)
+    return taken(then, (period == 0) & ~late), newer, np.asarray(period[~gone] == 0)
 
 
 def _chosen(rng: np.random.Generator, chance: Floats, own: Ints) -> Ints:
@@ -137,7 +137,8 @@ def _scores(log: _Log, y: Floats, chance: Floats, off: Floats) -> Scores:
     )
 
 
-def _taken(scores: Scores, rows: Bools) -> Scores:
+def taken(scores: Scores, rows: Bools) -> Scores:
+    """Return some sessions of a run."""
     names = ("gamma", "mass", "propensity", "arm", "y", "fold", "weight", "cluster")
     return replace(
         scores,

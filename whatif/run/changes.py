@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from whatif.base.history import Change, ChangeKind, ChangePart, Range
 from whatif.contract.clock import read_moments
 from whatif.contract.spec import RatioSpec, StudySpec, metric_name
 from whatif.report.format import plural, singular_unit
-from whatif.run.definition import Definitions, compare
+from whatif.run.definition import Definitions, Differing, compare
 from whatif.run.stored import Json, Stored, read_stored
 from whatif.scenarios.changes.cells import cut_by
 from whatif.scenarios.changes.runs import Compared, Runs, late_units, match
@@ -95,9 +95,9 @@ def change_of(before: Stored, now: Stored) -> Change:
         total=None,
         ci=_NONE,
         parts=(),
-        said=told if why is None else (words.unsplit_words(why), *told),
+        said=(why, *told) if why else told,
     )
-    if why is not None or old is None or new is None:
+    if why or old is None or new is None:
         return change
     change = replace(
         change,
@@ -119,20 +119,22 @@ def _ends(row: Json) -> Range:
     return (low, high)
 
 
-def _not_alike(before: Stored, now: Stored) -> words.Unsplit | None:
-    """Return why the two runs have no number in common; None where they have."""
+def _not_alike(before: Stored, now: Stored) -> str:
+    """Say why the two runs have no number in common; empty where they have."""
     if before.withheld or now.withheld:
-        return "before_withheld" if before.withheld else "now_withheld"
+        return words.unsplit_words("before_withheld" if before.withheld else "now_withheld")
     if _measured(before.spec) != _measured(now.spec):
-        return "metric"
+        return words.unsplit_words("metric")
     if before.spec.unit != now.spec.unit:
-        return "unit"
-    if now.answer["verdict"]["arm"] not in {row["arm"] for row in before.answer["effects"]}:
-        return "arm"
+        return words.unsplit_words("unit")
+    then, arm = (run.answer["verdict"]["arm"] for run in (before, now))
+    if then != arm:
+        return words.arm_words(then, arm)
     old, new = _row(before, now), _row(now, now)
     if old is None or new is None:
-        return "no_number"
-    return None if old["versus"] == new["versus"] else "control"
+        return words.unsplit_words("no_number")
+    controls = old["versus"], new["versus"]
+    return "" if controls[0] == controls[1] else words.control_words(arm, *controls)
 
 
 def _measured(spec: StudySpec) -> tuple[object, ...]:
@@ -144,7 +146,8 @@ def _measured(spec: StudySpec) -> tuple[object, ...]:
 
 def _with_parts(change: Change, before: Stored, now: Stored, definitions: Definitions) -> Change:
     """Return the change with its parts; without them, and why, where it cannot be split."""
-    kinds = _kinds(definitions, trims=now.spec.overlap.rule == "trim")
+    acting = _acting(definitions, trims=now.spec.overlap.rule == "trim")
+    kinds = _kinds(acting)
     runs = _matched(before, now)
     if not isinstance(runs, Runs):
         return replace(change, said=(*change.said, words.unsplit_words(runs)))
@@ -157,20 +160,59 @@ def _with_parts(change: Change, before: Stored, now: Stored, definitions: Defini
         ChangePart(kind=kinds[one.part], estimate=one.estimate, ci=one.ci, share=one.share)
         for one in ranked
     )
-    said = (*change.said, *_split_said(runs, parts, now.spec, definitions))
-    return replace(change, ci=move.total.ci, parts=parts, said=said)
+    change = replace(change, ci=move.total.ci, parts=parts)
+    notes = (
+        *_units_said(runs, now.spec),
+        *_together(runs, acting, definitions),
+        *_ranges_said(change, (before.spec.level, now.spec.level)),
+    )
+    return replace(change, said=(*change.said, *(note for note in notes if note)))
 
 
-def _kinds(definitions: Definitions, *, trims: bool) -> dict[str, ChangeKind]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Acting:
+    """What can have moved the units of both runs; all of it counts as the first reason named.
+
+    `counted` acts on which of them count, `rescored` on their scores.
+    """
+
+    counted: tuple[ChangeKind, ...]
+    rescored: tuple[ChangeKind, ...]
+
+
+def _acting(definitions: Definitions, *, trims: bool) -> _Acting:
+    """Return the reasons there are; data that are the same are none.
+
+    Scores decide who counts where units are left out by their chances. Other units move the scores
+    of the rest, so a rule of who counts acts on scores; newer data do the same, and more.
+    """
+    only_rule = definitions.counts and not definitions.data
+    rescored = _named(
+        definition=definitions.scores or only_rule, code=definitions.code, data=definitions.data
+    )
+    counted = _named(
+        definition=definitions.counts or (trims and definitions.scores),
+        code=definitions.code and (trims or not definitions.data),
+        data=definitions.data,
+    )
+    return _Acting(counted=counted, rescored=rescored)
+
+
+def _named(*, definition: bool, code: bool, data: bool) -> tuple[ChangeKind, ...]:
+    """Return reasons in the order in which they stand for each other; never none of them.
+
+    Where nothing is known to differ, the same study gave other scores: its code or its machine.
+    """
+    reasons: dict[ChangeKind, bool] = {"definition": definition, "code": code, "revised_data": data}
+    return tuple(kind for kind, acts in reasons.items() if acts) or ("code",)
+
+
+def _kinds(acting: _Acting) -> dict[str, ChangeKind]:
     """Return the reason that each part of a move is put down to."""
-    later: ChangeKind = "code" if definitions.code else "revised_data"
-    rescored: ChangeKind = "definition" if definitions.scores else later
-    follows: ChangeKind = rescored if trims else "revised_data"
-    counted: ChangeKind = "definition" if definitions.counts else follows
     return {
-        COUNTED: counted,
-        RESCORED: rescored,
-        REVISED: rescored,
+        COUNTED: acting.counted[0],
+        RESCORED: acting.rescored[0],
+        REVISED: acting.rescored[0],
         NEW: "new_data",
         MIX: "mix",
         MECHANISM: "mechanism",
@@ -225,28 +267,36 @@ def _unsplit(move: Move | None, change: Change) -> words.Unsplit | None:
 
 def _definition_said(definitions: Definitions) -> tuple[str, ...]:
     """Say what differs in study file, code and data."""
-    moving, other, versions = (
-        [(one.key, one.before, one.now) for one in found]
-        for found in (definitions.moving, definitions.other, definitions.versions)
-    )
-    said = [words.keys_words(moving, moving=True)] if moving else []
-    said += [words.keys_words(other, moving=False)] if other else []
-    said += [words.versions_words(versions)] if definitions.code else []
-    return (*said, *(() if definitions.data else (words.SAME_DATA,)))
+    keys: dict[words.Moves, tuple[Differing, ...]] = {
+        "estimate": definitions.moving,
+        "ranges": definitions.ranges,
+        "checks": definitions.checks,
+        "none": definitions.other,
+    }
+    said = [words.keys_words(_plain(of), moves=moves) for moves, of in keys.items() if of]
+    if definitions.code:
+        said.append(words.versions_words(_plain(definitions.versions)))
+    if definitions.source:
+        said.append(words.OTHER_SOURCE if definitions.data else words.SAME_FROM_OTHER_SOURCE)
+    elif not definitions.data:
+        said.append(words.SAME_DATA)
+    return tuple(said)
+
+
+def _plain(keys: tuple[Differing, ...]) -> list[tuple[str, object, object]]:
+    return [(one.key, one.before, one.now) for one in keys]
 
 
 def _unmoved_said(definitions: Definitions) -> tuple[str, ...]:
     """Say what differs between runs with equal scores."""
-    if not (definitions.moving or definitions.other or definitions.code or definitions.data):
+    if not definitions.any:
         return (words.NOTHING,)
-    told = _definition_said(replace(definitions, data=True))
-    return (*told, words.NOT_MOVED)
+    told = _definition_said(definitions)
+    return (*(one for one in told if one != words.SAME_DATA), words.NOT_MOVED)
 
 
-def _split_said(
-    runs: Runs, parts: tuple[ChangePart, ...], spec: StudySpec, definitions: Definitions
-) -> tuple[str, ...]:
-    """Say who came and went, and what to know when reading the parts."""
+def _units_said(runs: Runs, spec: StudySpec) -> tuple[str, ...]:
+    """Say who came and went, and how new units are told apart."""
     counted = words.units_words(
         plural(singular_unit(spec.unit)),
         now=runs.again.size,
@@ -256,30 +306,34 @@ def _split_said(
     )
     who = spec.cluster or spec.assigned or spec.unit
     several = runs.unlinked and who != spec.unit
-    notes = (
-        counted,
-        _together(runs, definitions),
-        _cut_said(runs, spec),
-        words.unlinked_words(runs.unlinked, who=plural(singular_unit(who))) if several else "",
-        words.NO_RANGES if any(part.ci == _NONE for part in parts) else "",
-        words.NO_SHARES if any(part.share is None for part in parts) else "",
-    )
-    return tuple(note for note in notes if note)
+    unlinked = words.unlinked_words(runs.unlinked, who=plural(singular_unit(who)))
+    return (counted, _cut_said(runs, spec), unlinked if several else "")
 
 
-def _together(runs: Runs, definitions: Definitions) -> str:
-    """Say what else stands under the reason that other scores of the same units are put down to."""
+def _together(runs: Runs, acting: _Acting, definitions: Definitions) -> tuple[str, ...]:
+    """Say what else stands under the reason that a part is put down to."""
+    counted = not runs.same_units and len(acting.counted) > 1
+    rescored = not runs.same_scores and len(acting.rescored) > 1
+    if counted and rescored and acting.counted == acting.rescored:
+        told = [words.together_words(acting.counted, counted=True, rescored=True)]
+    else:
+        told = [words.together_words(acting.counted, counted=True, rescored=False)] * counted
+        told += [words.together_words(acting.rescored, counted=False, rescored=True)] * rescored
     if runs.same_scores:
-        return ""
-    reasons: dict[ChangeKind, bool] = {
-        "definition": definitions.scores,
-        "code": definitions.code,
-        "revised_data": definitions.data,
-    }
-    acting = [kind for kind, acts in reasons.items() if acts]
-    if len(acting) > 1:
-        return words.together_words(acting[0], acting[1:])
-    return words.REFITTED if definitions.data else ""
+        return tuple(told)
+    told += [words.REFITTED] * (acting.rescored == ("revised_data",))
+    told += [words.RULE_REFITS] * (definitions.counts and "definition" not in acting.rescored)
+    return tuple(told)
+
+
+def _ranges_said(change: Change, levels: tuple[float, float]) -> tuple[str, ...]:
+    """Say what to know when reading ranges and shares."""
+    before, now = levels
+    return (
+        words.level_words(before, now) if before != now else "",
+        words.NO_RANGES if _NONE in (change.ci, *(part.ci for part in change.parts)) else "",
+        words.NO_SHARES if any(part.share is None for part in change.parts) else "",
+    )
 
 
 def _cut_said(runs: Runs, spec: StudySpec) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,16 +11,22 @@ from whatif.contract.spec import OutcomeSpec, StudySpec
 
 Json = Mapping[str, Any]
 
-_COUNTED = frozenset({"data.where", "first_exposure", "maturity"})
+_TRIMMED = frozenset({"overlap.low", "overlap.high"})
 _BOTH = frozenset(
-    {"unit", "assigned", "time", "window", "treatment.column", "treatment.arms"}
-    | {"overlap.low", "overlap.high", "overlap.rule"}
+    {"unit", "assigned", "time", "window", "treatment.column", "treatment.arms", "overlap.rule"}
 )
+_COUNTED = frozenset({"data.where", "maturity"})
 _SCORED = frozenset(
     {"cluster", "treatment.control", "design.kind", "design.probability", "covariates", "graph"}
-    | {"segments", "target", "weights", "learners", "repetitions", "folds", "seed"}
+    | {"data.contract", "segments", "target", "weights", "learners", "repetitions", "folds", "seed"}
+)
+_RANGED = frozenset({"level", "decision.on", "decision.looks", "decision.start", "decision.every"})
+_CHECKED = frozenset(
+    {"assignment_log", "first_exposure", "bots", "events", "estimators"}
+    | {"negative_controls", *_TRIMMED}
 )
 _BLOCKS = ("data", "treatment", "design", "overlap", "decision", "value", "schedule", "review")
+_OUTCOME = re.compile(r"(outcomes\..*)\.column")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,25 +52,37 @@ class Definitions:
 
     Attributes
     ----------
-    moving, other : tuple of Differing
-        Keys that differ and can move the estimate; keys that cannot.
+    moving, ranges, checks, other : tuple of Differing
+        Keys that differ and can move the estimate; of the rest, those that move ranges, those that
+        only checks and second opinions read, and those that move nothing of these.
     counts, scores : bool
         Whether a key differs that decides which units count, and one that decides their scores.
     versions : tuple of Differing
         Packages in another version.
     code : bool
         Whether the code or a package differs.
+    source : bool
+        Whether the data were read from somewhere else.
     data : bool
         Whether the data differ, or the day up to which they were read.
     """
 
     moving: tuple[Differing, ...]
+    ranges: tuple[Differing, ...]
+    checks: tuple[Differing, ...]
     other: tuple[Differing, ...]
     counts: bool
     scores: bool
     versions: tuple[Differing, ...]
     code: bool
+    source: bool
     data: bool
+
+    @property
+    def any(self) -> bool:
+        """Whether anything differs."""
+        keys = self.moving or self.ranges or self.checks or self.other
+        return bool(keys) or self.code or self.source or self.data
 
 
 def compare(before: tuple[StudySpec, Json, Json], now: tuple[StudySpec, Json, Json]) -> Definitions:
@@ -75,8 +94,8 @@ def compare(before: tuple[StudySpec, Json, Json], now: tuple[StudySpec, Json, Js
         Of the older and the newer run.
     """
     (older, then, said_then), (newer, today, said_now) = before, now
-    moved_by = _COUNTED | _BOTH | _SCORED | _primary_kinds(newer)
-    keys = list(_differing(_flat(older), _flat(newer)))
+    source = then["data"].get("source") != today["data"].get("source")
+    keys = _keys(older, newer, source=source)
     edges = [
         {key: said["estimand"][key] for key in ("edges", "adjustment")}
         for said in (said_then, said_now)
@@ -84,18 +103,42 @@ def compare(before: tuple[StudySpec, Json, Json], now: tuple[StudySpec, Json, Js
     drawn = not {"graph", "covariates"} & {one.key for one in keys} and edges[0] != edges[1]
     if drawn:  # the same file name, another graph in it
         keys.append(Differing(key="graph", before=edges[0], now=edges[1]))
-    moving = tuple(one for one in keys if one.key in moved_by)
-    names = {one.key for one in moving}
+    names = {one.key for one in keys}
+    trimmed = _trimmed(older, newer)
+    counts = names & (_COUNTED | _BOTH | trimmed) | {n for n in names if _OUTCOME.fullmatch(n)}
+    scores = names & (_SCORED | _BOTH | trimmed | _primary_kinds(newer))
+    moving = counts | scores
+    ranged, checked = _RANGED - moving, _CHECKED - moving
     versions = tuple(_differing(then["versions"], today["versions"]))
     return Definitions(
-        moving=moving,
-        other=tuple(one for one in keys if one.key not in moved_by),
-        counts=bool(names & (_COUNTED | _BOTH)),
-        scores=bool(names - _COUNTED),
+        moving=tuple(one for one in keys if one.key in moving),
+        ranges=tuple(one for one in keys if one.key in ranged),
+        checks=tuple(one for one in keys if one.key in checked),
+        other=tuple(one for one in keys if one.key not in moving | ranged | checked),
+        counts=bool(counts),
+        scores=bool(scores),
         versions=versions,
         code=then["code"] != today["code"] or bool(versions),
+        source=source,
         data=_rows(then) != _rows(today),
     )
+
+
+def _keys(older: StudySpec, newer: StudySpec, *, source: bool) -> list[Differing]:
+    """Return the keys that differ; an outcome that came or went is one, and so is the source.
+
+    Another source that was read is no key: ``--data`` may stand in for it, and its rows count.
+    """
+    keys = list(_differing(_flat(older), _flat(newer)))
+    whole = [found[1] for one in keys if (found := _OUTCOME.fullmatch(one.key))]
+    parts = {f"{name}.{field}" for name in whole for field in OutcomeSpec.model_fields}
+    hidden = parts - {f"{name}.column" for name in whole} | ({"data.source"} if source else set())
+    return [one for one in keys if one.key not in hidden]
+
+
+def _trimmed(older: StudySpec, newer: StudySpec) -> frozenset[str]:
+    """Return the keys of overlap that decide who counts: none where no run leaves units out."""
+    return _TRIMMED if "trim" in {older.overlap.rule, newer.overlap.rule} else frozenset()
 
 
 def _rows(manifest: Json) -> tuple[object, ...]:

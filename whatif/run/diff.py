@@ -130,13 +130,15 @@ def _metrics(run: Stored) -> dict[str, MetricLine]:
 
 
 def _number_lines(before: Stored, now: Stored, metrics: dict[str, MetricLine]) -> list[str]:
+    same = before.answer["verdict"]["arm"] == now.answer["verdict"]["arm"]
     lines = []
     for one in _numbers(before, now):
         metric = metrics.get(one["outcome"])
         if metric is not None:
             then, today = (_shown(one[side], metric) for side in ("before", "now"))
             unit = " ".join(part for part in (metric.noun, metric.per) if part)
-            lines.append(words.number_words(metric.label, unit, before=then, now=today))
+            label = metric.label if same else words.under_words(metric.label, one["arm"])
+            lines.append(words.number_words(label, unit, before=then, now=today))
     return lines
 
 
@@ -154,11 +156,11 @@ def _amount(metric: MetricLine, estimate: float, around: Range) -> str:
 def _change_lines(change: Change, metric: MetricLine) -> list[str]:
     if change.total is None:
         return []
-    lines = [words.move_line(_amount(metric, change.total, change.ci))]
+    lines = [words.move_line(_amount(metric, change.total, change.ci), change.ci)]
     for part in change.parts:
         name, counts = kind_words(part.kind)
         amount = _amount(metric, part.estimate, part.ci)
-        lines.append(words.part_line(name, counts, amount=amount, share=part.share))
+        lines.append(words.part_line(name, counts, amount=amount, around=part.ci, share=part.share))
     return lines
 
 

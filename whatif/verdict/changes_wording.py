@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from whatif.base.history import ChangeKind
+from whatif.base.history import ChangeKind, Range
 from whatif.verdict.page_wording import MINUS
 
 NOTHING = "Nothing changed: data, study file and version are the same."
@@ -24,13 +24,25 @@ NO_RANGES = (
     "Some parts have no range: too few customers or units carry them, or a denominator is close to "
     "zero."
 )
-NO_SHARES = "Shares are left out: the whole move is smaller than its own error."
+NO_SHARES = "Shares are left out: the whole move cannot be told from chance."
+RULE_REFITS = (
+    "Another rule of who counts also moves the scores of the units that still count a little; that "
+    "does not count as definition."
+)
+OTHER_SOURCE = (
+    "The data come from another source (data.source or --data); what that does to units of days "
+    "that the older run covers counts with the data."
+)
+SAME_FROM_OTHER_SOURCE = "The data come from another source and are the same."
 
 Unsplit = Literal[
-    "before_withheld", "now_withheld", "metric", "unit", "arm", "control", "no_number",
+    "before_withheld", "now_withheld", "metric", "unit", "no_number",
     "no_unit", "no_shared", "denominator", "unreadable", "disagree",
 ]  # fmt: skip
 """Why a move is not told, or told without its parts."""
+
+Moves = Literal["estimate", "ranges", "checks", "none"]
+"""What a key of the study file moves, at most: estimates, ranges, or what checks find."""
 
 _LONGEST = 60
 _NAMED = 8
@@ -45,9 +57,6 @@ def unsplit_words(why: Unsplit) -> str:
         "metric": "The primary metric is another one, so the two estimates are not compared.",
         "unit": "What is counted as one unit is something else, so the two estimates are not "
         "compared.",
-        "arm": "The older run did not have the arm that the newer one speaks of.",
-        "control": "The arm is compared with another control, so the two estimates are not "
-        "compared.",
         "no_number": "One of the two runs has no estimate of the primary metric.",
         "no_unit": "The move is not split: the study names no unit, and only its ids tell which "
         "rows are new.",
@@ -59,27 +68,78 @@ def unsplit_words(why: Unsplit) -> str:
     }[why]
 
 
-def keys_words(keys: Sequence[tuple[str, object, object]], *, moving: bool) -> str:
+def arm_words(before: str, now: str) -> str:
+    """Say that the two runs speak of different arms.
+
+    Examples
+    --------
+    >>> arm_words("tabs", "expanded")
+    "The older run speaks of the arm 'tabs', the newer one of 'expanded', so the two estimates \
+are not compared."
+    """
+    return (
+        f"The older run speaks of the arm {before!r}, the newer one of {now!r}, so the two "
+        "estimates are not compared."
+    )
+
+
+def control_words(arm: str, before: str, now: str) -> str:
+    """Say that an arm is compared with different controls.
+
+    Examples
+    --------
+    >>> control_words("expanded", "folded", "tabs")
+    "The older run compares 'expanded' with 'folded', the newer one with 'tabs', so the two \
+estimates are not compared."
+    """
+    return (
+        f"The older run compares {arm!r} with {before!r}, the newer one with {now!r}, so the two "
+        "estimates are not compared."
+    )
+
+
+def keys_words(keys: Sequence[tuple[str, object, object]], *, moves: Moves) -> str:
     """Say which keys of the study file differ, short values beside them.
 
     Parameters
     ----------
     keys : sequence of (key, before, now)
         As in the study file.
-    moving : bool
-        Whether they can move the estimate.
+    moves : str
+        What they can move.
 
     Examples
     --------
-    >>> keys_words([("folds", 2, 5), ("data.source", "a", "b")], moving=True)
-    'The study file asks for something else: folds (2 → 5), data.source.'
+    >>> keys_words([("folds", 2, 5), ("graph", "a", "b")], moves="estimate")
+    'The study file asks for something else: folds (2 → 5), graph.'
+    >>> keys_words([("level", 0.95, 0.9)], moves="ranges")
+    'The study file also differs in what moves ranges, and no estimate: level (0.95 → 0.9).'
     """
     told = [_key(*one) for one in keys[:_NAMED]]
     more = len(keys) - len(told)
     listed = ", ".join(told) + (f" and {more} more" if more else "")
-    if moving:
-        return f"The study file asks for something else: {listed}."
-    return f"The study file also differs in what moves no estimate: {listed}."
+    said = {
+        "estimate": "asks for something else",
+        "ranges": "also differs in what moves ranges, and no estimate",
+        "checks": "also differs in what checks read, which moves no estimate",
+        "none": "also differs in what moves no estimate",
+    }[moves]
+    return f"The study file {said}: {listed}."
+
+
+def level_words(before: float, now: float) -> str:
+    """Say at which level the ranges of a move are, where two runs have different ones.
+
+    Examples
+    --------
+    >>> level_words(0.95, 0.9)
+    'The ranges of the move and its parts are at 90 %, the level of the newer run; the older run \
+has 95 %.'
+    """
+    return (
+        f"The ranges of the move and its parts are at {100 * now:g} %, the level of the newer run; "
+        f"the older run has {100 * before:g} %."
+    )
 
 
 def _key(key: str, before: object, now: object) -> str:
@@ -149,21 +209,31 @@ def units_words(units: str, *, now: int, new: int, late: int, gone: int) -> str:
     return f"Of {now:,} {units}, {told}{left}."
 
 
-def together_words(first: ChangeKind, others: Sequence[ChangeKind]) -> str:
+def together_words(kinds: Sequence[ChangeKind], *, counted: bool, rescored: bool) -> str:
     """Say that several reasons act on the same units and stand in one part.
+
+    Parameters
+    ----------
+    kinds : sequence of str
+        Two reasons or more; all stands under the first.
+    counted, rescored : bool
+        Whether they act on which units count, and on the scores of those in both runs.
 
     Examples
     --------
-    >>> together_words("definition", ["code", "revised_data"])
-    'What the study file, the code and the data each do to the same units cannot be told apart: \
-all of it stands under the study file.'
+    >>> together_words(["definition", "code", "revised_data"], counted=False, rescored=True)
+    'What the study file, the code and the data each do to the scores of the same units cannot be \
+told apart: all of it stands under the study file.'
+    >>> together_words(["definition", "revised_data"], counted=True, rescored=False)
+    'What the study file and the data each do to which units count cannot be told apart: all of \
+it stands under the study file.'
     """
     names = {"definition": "the study file", "code": "the code", "revised_data": "the data"}
-    told = [names[kind] for kind in (first, *others)]
-    listed = f"{', '.join(told[:-1])} and {told[-1]}"
+    told = [names[kind] for kind in kinds]
+    acted = ["which units count"] * counted + ["the scores of the same units"] * rescored
     return (
-        f"What {listed} each do to the same units cannot be told apart: all of it stands under "
-        f"{names[first]}."
+        f"What {', '.join(told[:-1])} and {told[-1]} each do to {' and to '.join(acted)} cannot be "
+        f"told apart: all of it stands under {told[0]}."
     )
 
 
@@ -220,6 +290,11 @@ def verdict_words(before: str, now: str) -> str:
     return f"Verdict before: {before} Verdict now: {now}"
 
 
+def under_words(label: str, arm: str) -> str:
+    """Return the name of a metric under an arm, for runs that speak of different ones."""
+    return f"{label} under {arm}"
+
+
 def number_words(label: str, unit: str, *, before: str, now: str) -> str:
     """Return one metric in both runs; empty text is a number that is not told.
 
@@ -231,21 +306,45 @@ def number_words(label: str, unit: str, *, before: str, now: str) -> str:
     return f"{label}, {unit}: {before or 'not told'} before, {now or 'not told'} now."
 
 
-def move_line(amount: str) -> str:
+def move_line(amount: str, around: Range) -> str:
     """Return how far the primary metric moved."""
-    return f"The primary metric moved by {amount}:"
+    return f"The primary metric moved by {amount}{_by_chance(around)}:"
 
 
-def part_line(name: str, counts: str, *, amount: str, share: float | None) -> str:
+def part_line(name: str, counts: str, *, amount: str, around: Range, share: float | None) -> str:
     """Return one part of a move.
 
     Examples
     --------
-    >>> part_line("New data", "units that are new", amount="+2 (-1 to +5)", share=0.25)
-    '  New data: +2 (-1 to +5), 25 % of the move; units that are new.'
+    >>> part_line("New data", "units that are new", amount="+2 (+1 to +5)", around=(1.0, 5.0),
+    ...     share=0.25)
+    '  New data: +2 (+1 to +5), 25 % of the move; units that are new.'
+    >>> part_line("Code", "another version", amount="+2 (-1 to +5)", around=(-1.0, 5.0), share=None)
+    '  Code: +2 (-1 to +5), within chance; another version.'
     """
     of_all = ""
     if share is not None:
         sign = MINUS if round(100 * share) < 0 else ""
         of_all = f", {sign}{abs(100 * share):.0f} % of the move"
-    return f"  {name}: {amount}{of_all}; {counts}."
+    return f"  {name}: {amount}{of_all}{_by_chance(around)}; {counts}."
+
+
+def within_chance(around: Range) -> str:
+    """Return ``within chance`` for a move whose range holds zero; empty for any other.
+
+    Examples
+    --------
+    >>> within_chance((-1.0, 5.0)), within_chance((1.0, 5.0)), within_chance((None, None))
+    ('within chance', '', '')
+    >>> within_chance((0.0, 0.0))  # nothing moved, and that is exact
+    ''
+    """
+    low, high = around
+    if low is None or high is None or low == high:
+        return ""
+    return "within chance" if low <= 0 <= high else ""
+
+
+def _by_chance(around: Range) -> str:
+    said = within_chance(around)
+    return f", {said}" if said else ""

@@ -97,6 +97,11 @@ class Runs:
     ratio: bool
     unlinked: int
 
+    @property
+    def same_units(self) -> bool:
+        """Whether both runs count the same units of the days that the older one covers."""
+        return bool(self.kept.all() and (self.shared == self.again).all())
+
 
 def side(scores: Scores, compared: Compared, cluster: Ints) -> Side:
     """Return what one difference needs of a run."""

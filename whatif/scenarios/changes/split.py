@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from whatif.scenarios.changes.runs import Runs, Side
 COUNTED, RESCORED, REVISED = "counted", "rescored", "revised"
 NEW, MIX, MECHANISM = "new", "mix", "mechanism"
 TOTAL = "total"
-_ADDED = (NEW, MIX, MECHANISM, TOTAL)
+_ADDED = (NEW, MIX, MECHANISM)
 _LEAST_CARRYING = 10.0
+_MOST_UNKNOWN = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class Part:
     ci : (low, high)
         Its interval; None without an honest one.
     share : float or None
-        Of the total; None where the total is within one error of zero.
+        Of the total; None where its interval holds zero, or it has none.
     df : int
         Degrees of freedom behind the interval.
     """
@@ -83,6 +84,10 @@ def split(runs: Runs, *, level: float, joined: bool = False) -> Move | None:
     over shares and means of segments; a segment that E lacks borrows its means from N. One
     clustered covariance over both runs counts a cluster in both once.
 
+    A part carried by few clusters has no interval. The total has one all the same, unless such
+    parts together are more than half of its variance; its degrees of freedom are the clusters that
+    carry it, less one.
+
     Parameters
     ----------
     runs : Runs
@@ -107,21 +112,21 @@ def split(runs: Runs, *, level: float, joined: bool = False) -> Move | None:
     size = int(max(runs.before.cluster.max(), runs.now.cluster.max())) + 1
     sums = np.array([piece.by_cluster(runs, size) for piece in pieces]).reshape(-1, size)
     factor = _factor(runs, size)
-    uncertain = _least_certain(runs, factor)
-    made = _Ranges(runs=runs, level=level, factor=factor, uncertain=uncertain)
+    made = _Ranges(runs=runs, level=level, factor=factor, uncertain=_least_certain(runs, factor))
     then, now = overall(runs.before, _all(runs.before)), overall(runs.now, _all(runs.now))
     if not np.isfinite([then.value, now.value]).all():
         return None
-    whole = made.part(TOTAL, now.value - then.value, sums.sum(axis=0), None)
+    parts = [
+        made.part(piece.part, piece.value, row) for piece, row in zip(pieces, sums, strict=True)
+    ]
+    unknown = sums[[part.ci == (None, None) for part in parts]].sum(axis=0)
+    whole = made.total(now.value - then.value, sums.sum(axis=0), unknown)
     return Move(
         before=then.value,
         now=now.value,
         total=whole,
-        parts=tuple(
-            made.part(piece.part, piece.value, row, whole)
-            for piece, row in zip(pieces, sums, strict=True)
-        ),
-        covariance=made.factor * (sums @ sums.T),
+        parts=tuple(replace(part, share=_share(part, whole)) for part in parts),
+        covariance=factor * (sums @ sums.T),
     )
 
 
@@ -155,7 +160,7 @@ def _pieces(runs: Runs) -> list[_Piece]:
     then, then_shared = (overall(runs.before, rows) for rows in (_all(runs.before), runs.kept))
     now_shared, again = (overall(runs.now, rows) for rows in (runs.shared, runs.again))
     pieces = []
-    if not (runs.kept.all() and (runs.shared == runs.again).all()):
+    if not runs.same_units:
         before, now = (then_shared, _less(then)), (again, _less(now_shared))
         pieces.append(_Piece(part=COUNTED, before=before, now=now))
     if not runs.same_scores:
@@ -241,9 +246,22 @@ class _Ranges:
     factor: float
     uncertain: float
 
-    def part(self, name: str, value: float, sums: Floats, whole: Part | None) -> Part:
+    def part(self, name: str, value: float, sums: Floats) -> Part:
+        """Return a part without its share."""
+        sets = [(self.runs.before, _all(self.runs.before)), (self.runs.now, _all(self.runs.now))]
+        if name in _ADDED:
+            sets.append((self.runs.now, ~self.runs.again))
+        return self._ranged(name, value, sums, self._degrees(sets))
+
+    def total(self, value: float, sums: Floats, unknown: Floats) -> Part:
+        """Return the total; `unknown` are the sums of the parts without an interval."""
+        sets = [(self.runs.before, _all(self.runs.before)), (self.runs.now, _all(self.runs.now))]
+        df = min(self._degrees(sets), int(_carrying(sums)) - 1)
+        known = float(unknown @ unknown) <= _MOST_UNKNOWN * float(sums @ sums)
+        return self._ranged(TOTAL, value, sums, df if known else 0)
+
+    def _ranged(self, name: str, value: float, sums: Floats, df: int) -> Part:
         error = float(np.sqrt(self.factor * float(sums @ sums))) if sums.any() else 0.0
-        df = self.degrees(name)
         critical = t_critical(self.level, df) if df > 0 else np.inf
         ends: Ends = (None, None)
         if error == 0 and value == 0:
@@ -254,21 +272,23 @@ class _Ranges:
             and critical**2 * self.uncertain <= NEAR_ZERO
         ):
             ends = (value - critical * error, value + critical * error)
-        far = whole is not None and abs(whole.estimate) >= whole.std_error and whole.estimate != 0
-        share = value / whole.estimate if whole is not None and far else None
-        return Part(part=name, estimate=value, std_error=error, ci=ends, share=share, df=df)
+        return Part(part=name, estimate=value, std_error=error, ci=ends, share=None, df=max(df, 0))
 
-    def degrees(self, name: str) -> int:
-        """Clusters − 1 of the smallest set of units behind a part; 0 where an arm has too few."""
-        runs = self.runs
-        sets = [(runs.before, _all(runs.before)), (runs.now, _all(runs.now))]
-        if name in _ADDED and not runs.again.all():
-            sets.append((runs.now, ~runs.again))
+    def _degrees(self, sets: list[tuple[Side, Bools]]) -> int:
+        """Clusters − 1 of the smallest set of units; 0 where an arm has too few in one."""
         counts = np.array([_clusters(side, rows) for side, rows in sets])
         if counts[:, :2].min() < LEAST_ARM_CLUSTERS_FOR_INTERVAL:
             return 0
-        used = counts[:, :2] if runs.clusters_assigned else counts[:, 2]
+        used = counts[:, :2] if self.runs.clusters_assigned else counts[:, 2]
         return int(used.min()) - 1
+
+
+def _share(part: Part, whole: Part) -> float | None:
+    """Return how much of the total a part is; None where the total may be zero."""
+    low, high = whole.ci
+    if low is None or high is None or low <= 0 <= high:
+        return None
+    return part.estimate / whole.estimate
 
 
 def _carrying(sums: Floats) -> float:
