@@ -20,8 +20,8 @@ from whatif.base.history import (
     PastRun,
     RunLine,
     SignOff,
-    card_of,
 )
+from whatif.base.readers import card_of
 from whatif.report.html import render_html
 from whatif.report.site.files import front_files, study_files
 from whatif.report.site_mode import split
@@ -137,7 +137,7 @@ def change_between(before: RunLine, now: RunLine, **changes: Any) -> Change:
 
 
 def past(line: RunLine, before: PastRun | None = None, **changes: Any) -> PastRun:
-    """Return a finished and published run, compared with the one before it."""
+    """Return a finished run that readers saw, compared with the one before it."""
     at = f"{(line.data_to or FIRST_DAY) + dt.timedelta(days=2)}T07:04:11.123456+00:00"
     comparable = (
         before is not None and line.estimate is not None and before.line.estimate is not None
@@ -219,13 +219,13 @@ def awaiting() -> History:
         estimate=-0.0777,
         broke=("Week seven alone",),
     )
-    newer = past(line, made.runs[-1])
+    newer = past(line, made.runs[-1], published_at=None)
     return replace(made, runs=(*made.runs, newer), awaiting=line.run_id)
 
 
 def never_reviewed() -> History:
     """Return a study whose first run awaits review."""
-    run = past(run_line(1, "same-day"))
+    run = past(run_line(1, "same-day"), published_at=None)
     return _history("same-day", (run,), shown=None, awaiting=run.line.run_id)
 
 

@@ -285,3 +285,8 @@ def test_opening_a_folder_loads_no_library_of_object_stores() -> None:
         [sys.executable, "-c", code], check=True, cwd=root, capture_output=True, text=True
     )
     assert ended.stdout.strip() == "[]"
+
+
+def test_a_server_that_is_asked_at_once_and_does_not_answer_is_an_error_that_says_so() -> None:
+    with pytest.raises(PublishError, match="could not be read or written: ConnectionRefusedError"):
+        open_place("ftp://ann:hush@127.0.0.1:1/site")

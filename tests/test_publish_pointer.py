@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import get_args
 
 from hypothesis import given
@@ -16,7 +17,7 @@ DAY = dt.date(2026, 11, 2)
 
 def made(*runs: str) -> list[Made]:
     """Runs ``"a1"``: name and day."""
-    return [Made(run_id=run, as_of=DAY + dt.timedelta(days=int(run[1:]))) for run in runs]
+    return [Made(run_id=run, day=DAY + dt.timedelta(days=int(run[1:]))) for run in runs]
 
 
 def said(**words: SignDecision) -> dict[str, SignOff]:
@@ -58,8 +59,8 @@ def test_a_rewind_stands_until_a_newer_run() -> None:
     assert point(made("a1", "b8", "c9"), {}, required=False, rewind=back).shown == "c9"
 
 
-def test_runs_without_days_follow_each_other() -> None:
-    runs = [Made(run_id="a", as_of=None), Made(run_id="b", as_of=None)]
+def test_runs_of_one_day_follow_each_other() -> None:
+    runs = [Made(run_id="a", day=DAY), Made(run_id="b", day=DAY)]
     assert point(runs, {}, required=False).shown == "b"
 
 
@@ -83,3 +84,10 @@ def test_only_what_may_be_shown_is_shown(
         assert required
         assert found.awaiting not in signed
         assert found.awaiting != found.shown
+
+
+def test_what_readers_saw_before_reviews_were_asked_for_stays() -> None:
+    first, second = made("a1", "b8")
+    runs = [replace(first, seen=True), second]
+    assert point(runs, {}, required=True) == Pointer(shown="a1", awaiting="b8")
+    assert point(runs, said(a1="reject"), required=True).shown is None

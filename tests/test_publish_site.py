@@ -20,7 +20,8 @@ from tests.publish_cases import (
     tree,
 )
 from whatif.base.errors import LockedError, PublishError
-from whatif.base.history import StudyCard, card_of
+from whatif.base.history import StudyCard
+from whatif.base.readers import card_of
 from whatif.contract.stored import from_json
 from whatif.publish.lock import site_lock
 from whatif.publish.places import local as local_module

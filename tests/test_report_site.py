@@ -30,7 +30,8 @@ from tests.test_report_contrast import contrast, tokens
 from tests.test_report_files import validator
 from tests.test_report_html import Page
 from whatif.base.errors import PublishError
-from whatif.base.history import History, StudyCard, TrendPoint, card_of
+from whatif.base.history import History, StudyCard, TrendPoint
+from whatif.base.readers import card_of
 from whatif.contract.stored import from_json, to_json
 from whatif.report.site.blocks import banner, links, review, since
 from whatif.report.site.files import front_files, study_files
@@ -256,7 +257,7 @@ def test_what_changed_since_the_last_report() -> None:
         "It rose by about 1.6 (likely range of the move \u22122.4 to +5.6)."
     ) in told
     assert PROMISE in told
-    for part in ("Another mix", "Other effects", "Revised data", "55 %", "35 %", "10 %"):
+    for part in ("Another mix", "What new units showed", "Revised data", "55 %", "35 %", "10 %"):
         assert part in told.replace("\u00a0", " ")
     assert "25,000 sessions of 8,200 customers are new." in told
     first = text_of(shown_page(site_cases.first(), "since"))

@@ -11,7 +11,8 @@ import pytest
 
 from tests import site_cases
 from tests.site_cases import ATTACK, CASES, REORDERED
-from whatif.base.history import StudyCard, card_of
+from whatif.base.history import StudyCard
+from whatif.base.readers import card_of
 from whatif.report.site.files import front_files
 
 ATOM = "{http://www.w3.org/2005/Atom}"

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from tests import site_cases
 from tests.site_cases import files_of, past, run_line, text_of
-from whatif.base.history import History, card_of, reviewed
+from whatif.base.history import History
+from whatif.base.readers import card_of, reviewed
 from whatif.contract.stored import from_json
 from whatif.report.site.compare_page import ROWS
 

@@ -20,6 +20,7 @@ from tests.benchmarks.commands import (
     STUDY,
     Taken,
     bench_folder,
+    demo_run,
     published_run,
     python,
     study_folder,
@@ -35,7 +36,8 @@ each. A run is `whatif run STUDY --quick --publish` from start to end of the com
 score cache: Parquet in, page on the site out; 16 covariates, two outcomes and a ratio, 9 segments,
 errors clustered by customer. The seconds of the floor and of other software are their own count,
 which leaves out starting Python and making the data. Memory is the largest resident size of the
-process, in 10⁹ bytes. Rows stay until their part is measured again."""
+process, in 10⁹ bytes. A site shows the demo's run under other names, ten past runs a study. Rows
+stay until their part is measured again."""
 RATIOS, MEASURED, WHERE = "Ratios and goals", "Every measurement", "Machine and versions"
 
 
@@ -256,6 +258,58 @@ def measure_imports(session: Session, _sizes: Sizes) -> list[Goal]:
     ]  # fmt: skip
 
 
+def measure_site(session: Session, sizes: Sizes) -> list[Goal]:
+    """Time and memory of a site as studies are added, and of a study as its runs are.
+
+    Putting a study up renders the front page from the cards of all studies, so it grows with the
+    site; it is told by how much, from publishes that change nothing.
+    """
+    few, many, short, long = 25, 200, 200, 2_000
+    with demo_run() as run:
+        sites = {n: _site(session, run, "studies", n, sizes) for n in (few, 50, 100, many)}
+        runs = {n: _site(session, run, "runs", n, sizes) for n in (short, long)}
+
+    def grows(what: str, key: str) -> Goal:
+        least, most = sites[few][key], sites[many][key]
+        figures = f"{1e3 * least:.2f} ms → {1e3 * most:.2f} ms a study"
+        work = f"{few} → {many} studies: processor time of {what} grows by"
+        return Goal(work=work, figures=figures, value=most / least, limit=1.25)
+
+    def within(what: str, key: str) -> Goal:
+        figures = f"that ran {short:,} times: {runs[short][key]:.3f} s"
+        work = f"a study that ran {long:,} times: {what}"
+        return Goal(work=work, figures=figures, value=runs[long][key], limit=1.0, unit="s")
+
+    again = {n: sites[n]["again"] for n in (few, many)}
+    slope = (again[many] - again[few]) / (many - few)
+    low, high = sites[few]["GB"], sites[many]["GB"]
+    return [
+        grows("rendering a study's pages", "render"),
+        grows("rendering the front page", "front"),
+        Goal(work="each further study on a site lengthens a publish by", value=1e3 * slope,
+             figures=f"{1e3 * again[few]:.1f} ms of {few}, {1e3 * again[many]:.1f} ms of {many}",
+             limit=1.0, unit="ms"),
+        Goal(work=f"{few} → {many} studies: memory grows by",
+             figures=f"{low:.3f} GB → {high:.3f} GB", value=high / low, limit=1.1),
+        within("reading its audit trail", "trail"),
+        within("reading its history", "history"),
+        within("rendering its pages", "pages"),
+        within("rendering the front page", "front"),
+    ]  # fmt: skip
+
+
+def _site(session: Session, run: Path, what: str, count: int, sizes: Sizes) -> dict[str, float]:
+    """Return the shortest seconds of each kind, and the largest memory as ``GB``."""
+    done = [
+        session.note(
+            f"{count:,} {what}", python("-m", "tests.benchmarks.published", what, run, str(count))
+        )
+        for _ in range(sizes.repeats)
+    ]
+    least = {key: min(took.said[key] for took in done) for key in done[0].said}
+    return {**least, "GB": max(took.gigabytes for took in done)}
+
+
 PARTS: dict[str, Callable[[Session, Sizes], list[Goal]]] = {
     "floor": measure_floor,
     "doubleml": measure_doubleml,
@@ -264,6 +318,7 @@ PARTS: dict[str, Callable[[Session, Sizes], list[Goal]]] = {
     "growth": measure_growth,
     "memory": measure_memory,
     "views": measure_views,
+    "site": measure_site,
     "imports": measure_imports,
 }
 """What ``make bench`` measures, in the order of the page."""

@@ -138,6 +138,15 @@ def published_run(folder: Path, *, quick: bool) -> Iterator[tuple[Taken, Path]]:
         yield took, out
 
 
+@contextmanager
+def demo_run() -> Iterator[Path]:
+    """Yield the folder of the run that ``whatif demo`` makes."""
+    with tempfile.TemporaryDirectory() as name:
+        whatif("demo", "--out", name)
+        (answer,) = Path(name).glob("*/runs/*/answer.json")
+        yield answer.parent
+
+
 def write_study(folder: Path, bench: Path, *, sessions: int, noise_columns: int) -> None:
     """Write ``sessions.parquet`` and ``study.yaml``: confounded past data, nine segments."""
     import yaml

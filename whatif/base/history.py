@@ -7,7 +7,7 @@ Amounts are in the metric's raw unit; moments are ISO 8601 text in UTC.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 Range = tuple[float | None, float | None]
@@ -76,8 +76,8 @@ class RunLine:
     baseline, estimate, std_error : float or None
         Control mean, overall difference of the primary metric, clustered error.
     ci, anytime : (low, high)
-        Interval of this run alone, and the range that holds at every run at once; None is
-        unbounded.
+        The range that the reading comes from, and the one that holds for this number at every run
+        at once; None is unbounded.
     units, clusters : int
         Counted.
     held, judged : int
@@ -88,6 +88,8 @@ class RunLine:
         Hashes of the data, the study file, its plan, the scores and the code; our version.
     deviations : tuple of str
         What differs from the locked plan, in words; empty when nothing does.
+    measures : str
+        Hash of what the primary estimate measures, of whom, at which level.
     """
 
     study: str
@@ -122,6 +124,7 @@ class RunLine:
     code: str
     version: str
     deviations: tuple[str, ...] = ()
+    measures: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +167,7 @@ class ChangePart:
     ci : (low, high)
         Its range; None is unbounded.
     share : float or None
-        Of the whole move; None where that is too close to zero to be divided by.
+        Of the whole move; None where its range holds zero, or there is none.
     """
 
     kind: ChangeKind
@@ -228,6 +231,15 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetBack:
+    """A person's word that readers see the shown run although there are newer ones."""
+
+    by: str
+    at: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PastRun:
     """One run in a study's history.
 
@@ -242,7 +254,7 @@ class PastRun:
     sign_off : SignOff or None
         What was last said of it.
     change : Change or None
-        Against the run before it in the history; None for the first.
+        Against the report before it; None for the first.
     """
 
     line: RunLine
@@ -261,7 +273,7 @@ class History:
     study : str
         The study.
     runs : tuple of PastRun
-        In the order they were made, the newest last.
+        By as-of day and, within a day, in the order they were made; the newest last.
     shown, awaiting : str or None
         Run ids: what readers are shown as the latest, and a newer one that nobody has approved.
     next_due : str or None
@@ -272,6 +284,10 @@ class History:
         The last attempt, if it failed after the last good run.
     audit_head : str
         Newest hash of the audit chain; empty where there is none.
+    review : bool
+        Whether readers see approved runs only.
+    set_back : SetBack or None
+        Who chose the shown run over newer ones; None where nobody did.
     """
 
     study: str
@@ -282,6 +298,8 @@ class History:
     fresh_until: dt.date | None = None
     failure: Failure | None = None
     audit_head: str = ""
+    review: bool = False
+    set_back: SetBack | None = None
 
     def of(self, run_id: str | None) -> PastRun | None:
         """Return the newest run with this id, or None."""
@@ -321,72 +339,3 @@ class StudyCard:
     failure: Failure | None
     audit_head: str
     trend: tuple[TrendPoint, ...]
-
-
-_TREND = 20
-
-
-def concealed(run: PastRun) -> PastRun:
-    """Return a run without anything that it found: its decision is empty, its numbers are None."""
-    line = replace(
-        run.line,
-        decision="",
-        headline="",
-        number="",
-        money="",
-        baseline=None,
-        estimate=None,
-        std_error=None,
-        ci=(None, None),
-        anytime=(None, None),
-        held=0,
-        judged=0,
-        broke=(),
-    )
-    return replace(run, line=line, change=None)
-
-
-def reviewed(history: History) -> History:
-    """Return a history as readers may see it: what runs after the shown one found is concealed.
-
-    They await review, or were held or rejected. Without a shown run, that is every run.
-    """
-    seen = _seen(history)
-    hidden = history.runs[len(seen) :]
-    return replace(history, runs=(*seen, *map(concealed, hidden)))
-
-
-def _seen(history: History) -> tuple[PastRun, ...]:
-    """Return the runs up to the shown one."""
-    ids = [run.line.run_id for run in history.runs]
-    return history.runs[: max((n for n, i in enumerate(ids, 1) if i == history.shown), default=0)]
-
-
-def alike(one: RunLine, other: RunLine) -> bool:
-    """Return whether the estimates of two runs measure the same and may share a picture."""
-    metrics = (replace(line.metric, matters_from=None) for line in (one, other))
-    return next(metrics) == next(metrics) and (one.arm, one.versus) == (other.arm, other.versus)
-
-
-def card_of(history: History) -> StudyCard:
-    """Return what the front page says of a study: nothing that a run awaiting review found.
-
-    The trend has the runs up to the shown one that measure what it measures.
-    """
-    seen, history = _seen(history), reviewed(history)
-    recent = [run for run in seen if alike(run.line, seen[-1].line)][-_TREND:]
-    return StudyCard(
-        study=history.study,
-        shown=history.of(history.shown),
-        awaiting=history.of(history.awaiting),
-        next_due=history.next_due,
-        fresh_until=history.fresh_until,
-        failure=history.failure,
-        audit_head=history.audit_head,
-        trend=tuple(
-            TrendPoint(
-                data_to=run.line.data_to, estimate=run.line.estimate, anytime=run.line.anytime
-            )
-            for run in recent
-        ),
-    )

@@ -32,6 +32,20 @@ def redacted(address: str) -> str:
     return path + (f"?{_HIDDEN}" if asked else "") + mark + fragment
 
 
+def login_of(address: str) -> str:
+    """Return user and password of an address as they stand in it; a password may hold a slash.
+
+    Examples
+    --------
+    >>> login_of("s3://key:se/cret@bucket/site")
+    'key:se/cret'
+    >>> login_of("s3://bucket/site")
+    ''
+    """
+    found = _USER.match(address)
+    return "" if found is None else found[0].removeprefix(found["scheme"]).removesuffix("@")
+
+
 def host_of(address: str) -> str:
     """Return scheme and host alone: the path of a web hook is a secret too.
 

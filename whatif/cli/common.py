@@ -32,7 +32,21 @@ def now() -> dt.datetime:
 
 
 def site_of(site: str | None, out: Path) -> Path | str:
-    """Return where the site is: as named, else ``OUT/site``."""
+    """Return where the site is: as named, else ``OUT/site``.
+
+    Raises
+    ------
+    UsageError
+        If the name is empty, as that of an unset variable is.
+    """
+    if site is not None and not site.strip():
+        raise UsageError(
+            Problem(
+                what="--site is empty.",
+                why="the site would be written into the working folder.",
+                fix="name a folder or a URL, or leave --site out for OUT/site.",
+            )
+        )
     return out / "site" if site is None else site
 
 

@@ -87,7 +87,10 @@ def sign(
     by: By = "",
     note: Note = "",
     action: Annotated[
-        str, typer.Option("--action", help="What is done, where the run recommends otherwise.")
+        str,
+        typer.Option(
+            "--action", help="What is done instead: roll_out, do_not_roll_out or discuss."
+        ),
     ] = "",
     because: Annotated[str, typer.Option("--because", help="Why it is done.")] = "",
     out: Out = Path("reports"),
@@ -144,12 +147,13 @@ def diff(
     out: Out = Path("reports"),
     as_json: Json = False,
 ) -> None:
-    """Say what differs between two runs, and why the estimate moved."""
+    """Say what differs between two runs, and why the estimate moved; ends with 4 if withheld."""
     from whatif.run.diff import diff_runs
 
     with errors(as_json=as_json):
         found = diff_runs(before, after, out=out)
         say(json.dumps(found.record, ensure_ascii=False) if as_json else found.text)
+    end(INTEGRITY if found.withheld else 0)
 
 
 @app.command()
@@ -182,3 +186,18 @@ def audit_verify(
         found = verify_out(study, out=out, site=site_of(site, out))
         say(json.dumps(found.record, ensure_ascii=False) if as_json else found.text)
     end(INTEGRITY if found.withheld else 0)
+
+
+@audit_app.command("seal")
+def audit_seal(
+    study: Annotated[str, typer.Argument(help="Study.")],
+    by: By = "",
+    out: Out = Path("reports"),
+    as_json: Json = False,
+) -> None:
+    """Vouch for a trail that was begun without WHATIF_AUDIT_KEY, and seal it from now on."""
+    from whatif.run.verifying import seal_trail
+
+    with errors(as_json=as_json):
+        found = seal_trail(study, by=by, out=out, clock=now)
+        say(json.dumps(found.record, ensure_ascii=False) if as_json else found.text)

@@ -11,10 +11,11 @@ from whatif.base.history import SignOff
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A finished run, as the pointer sees it."""
+    """A finished run and the day its data reach; `seen`: readers were shown it before."""
 
     run_id: str
-    as_of: dt.date | None
+    day: dt.date
+    seen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +51,10 @@ def point(
 ) -> Pointer:
     """Return the run that readers are shown, and a newer one that nobody has judged.
 
-    Shown is the run with the latest as-of day, the newest of them, among those that may be shown:
-    approved ones where a review is required, else those that nobody holds or rejects. A run of an
-    earlier day never replaces one of a later day by itself; :class:`Rewind` is for that.
+    Shown is the run whose data reach the latest day, the newest of them, among those that may be
+    shown: approved ones where a review is required, else those that nobody holds or rejects; a run
+    that readers saw before reviews were asked for stays. A run of an earlier day never replaces one
+    of a later day by itself; :class:`Rewind` is for that.
 
     Parameters
     ----------
@@ -68,7 +70,7 @@ def point(
     Examples
     --------
     >>> monday, tuesday = dt.date(2026, 11, 2), dt.date(2026, 11, 3)
-    >>> runs = [Made(run_id="b", as_of=tuesday), Made(run_id="a", as_of=monday)]
+    >>> runs = [Made(run_id="b", day=tuesday), Made(run_id="a", day=monday)]
     >>> point(runs, {}, required=False)
     Pointer(shown='b', awaiting=None)
     >>> point(runs, {}, required=True)
@@ -76,19 +78,20 @@ def point(
     """
     start = 0 if rewind is None else rewind.after
     rows = [
-        (run.as_of or dt.date.min, place, run.run_id)
+        (run.day, place, run.run_id)
         for place, run in enumerate(made)
-        if place >= start and _may_be_shown(signed.get(run.run_id), required=required)
+        if place >= start and _may_be_shown(run, signed.get(run.run_id), required=required)
     ]
     newest = max(rows, default=None)
     shown = newest[2] if newest else None if rewind is None else rewind.run_id
     order = [run.run_id for run in made]
     later = order if shown is None or shown not in order else order[order.index(shown) + 1 :]
-    waiting = [run_id for run_id in later if required and run_id not in signed]
+    seen = {run.run_id for run in made if run.seen}
+    waiting = [one for one in later if required and one not in signed and one not in seen]
     return Pointer(shown=shown, awaiting=waiting[-1] if waiting else None)
 
 
-def _may_be_shown(said: SignOff | None, *, required: bool) -> bool:
+def _may_be_shown(run: Made, said: SignOff | None, *, required: bool) -> bool:
     if said is None:
-        return not required
+        return run.seen or not required
     return said.decision == "approve"

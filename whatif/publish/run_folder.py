@@ -100,14 +100,14 @@ def sums(files: Mapping[str, bytes]) -> bytes:
 
 
 def find_run(out: Path, ref: str) -> Path:
-    """Return the run folder that `ref` names: a folder, a run id, or a study (its latest run).
+    """Return the run folder that `ref` names: a study (its latest run), a folder, or a run id.
 
     Raises
     ------
     UsageError
         If there is none.
     """
-    for found in (_of_folder(Path(ref)), _latest(out / ref), _by_id(out, ref)):
+    for found in (_latest(out / ref), _of_folder(Path(ref)), _by_id(out, ref)):
         if found is not None:
             return found
     studies = [folder.parent.name for folder in sorted(out.glob("*/runs"))]

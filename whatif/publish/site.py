@@ -17,15 +17,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whatif.base.errors import DataError, Problem, PublishError
-from whatif.base.history import History, StudyCard, card_of
+from whatif.base.history import History, StudyCard
+from whatif.base.readers import card_of
 from whatif.contract.stored import from_json, to_json
 from whatif.publish.places.place import Place
 from whatif.publish.run_folder import ANSWER, CHECKSUMS, read_intact, sums
-from whatif.report.site_mode import ASSETS, split
+from whatif.report.site.blocks import run_note
+from whatif.report.site_mode import ASSETS, fill, slots_in, split
 
 PAGE = "report.html"
 INDEX = "index.html"
@@ -198,6 +200,8 @@ def _is_asset(name: str) -> bool:
 def _put_run(place: Place, study: str, folder: Path) -> Put:
     files = _run_files(folder)
     page = split(files[PAGE].decode(), root="../../../")
+    if "review" in slots_in(page.html):  # pages of older versions lack it
+        page = replace(page, html=fill(page.html, {"review": run_note()}))
     files[PAGE] = page.html.encode()
     where = f"{study}/runs/{folder.name}"
     ordered = {

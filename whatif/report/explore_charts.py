@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from whatif.base.history import History, MetricLine, PastRun, Range, alike, reviewed
+from whatif.base.history import History, MetricLine, PastRun, Range
+from whatif.base.readers import alike, reviewed
 from whatif.contract.spec import StudySpec
 from whatif.report.format import DASH, NBSP, day, decimals, human, number, plural, singular_unit
 from whatif.report.html import inert

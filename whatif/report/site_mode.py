@@ -150,6 +150,11 @@ def fill(html: str, slots: Mapping[str, str]) -> str:
     return _SLOT.sub(lambda slot: slots.get(slot[1], slot[0]), html)
 
 
+def slots_in(html: str) -> tuple[str, ...]:
+    """Return the names of the slots that a page still has, in its order."""
+    return tuple(_SLOT.findall(html))
+
+
 def _only(pattern: re.Pattern[str], html: str, what: str) -> re.Match[str]:
     found = list(pattern.finditer(html))
     if len(found) != 1:

@@ -38,7 +38,7 @@ from whatif.scores.record import Scores
 from whatif.scores.targets import TARGETS
 from whatif.verdict.decide import Evidence, decide
 from whatif.verdict.plan_status import CHANGED, Statuses
-from whatif.verdict.plan_wording import marked_verdict, plan_notices
+from whatif.verdict.plan_wording import looks_notices, marked_verdict, plan_notices
 from whatif.verdict.readings import read_difference, readings
 from whatif.verdict.record import Decision, Reading, Verdict
 from whatif.verdict.transport_wording import transport_notices
@@ -78,6 +78,11 @@ class Prepared:
     calibration: Calibration | None = None
     targets: tuple[TargetRows, ...] = ()
     plan_lock: PlanLock | None = None
+
+    @property
+    def locked(self) -> bool:
+        """Whether a plan was locked before anyone looked."""
+        return self.plan_lock is not None and not self.plan_lock.runs_before
 
     @property
     def deviations(self) -> tuple[Deviation, ...]:
@@ -163,6 +168,7 @@ def assemble(
         decomposition=decomposition_of(scores, spec),
         scenario=_sliders(means, scores, prepared, verdict, summary),
         deviations=prepared.deviations,
+        locked=prepared.locked,
     )
 
 
@@ -287,6 +293,7 @@ def _notices(
 ) -> tuple[Notice, ...]:
     return (
         *(() if prepared.plan_lock is None else plan_notices(prepared.plan_lock)),
+        *looks_notices(prepared.spec),
         *prepared.design.notices,
         *_trimmed_notice(prepared, scores),
         *_segment_notices(effects),

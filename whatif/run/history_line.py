@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from whatif.base.hashing import of_json
 from whatif.base.history import MetricLine, Range, RunLine
-from whatif.base.plan import plan_hash
+from whatif.base.plan import Plan, plan_hash
 from whatif.base.versions import code_hash
 from whatif.checks.result import Status
 from whatif.contract.plan import plan_of
@@ -22,18 +22,23 @@ from whatif.run.analysis import Run
 from whatif.verdict.page_wording import status_words
 from whatif.verdict.plan_wording import deviation_words
 
+_OF_WHOM = (
+    *("treatment", "control", "design", "where", "weights", "trimmed", "unit", "cluster"),
+    *("assigned", "first_exposure", "window", "maturity", "target", "level"),
+)
+
 
 def run_line(run: Run) -> RunLine:
     """Return a finished run in one line; a withheld run has no number in it.
 
-    ``ci`` is the interval of the effect's own row; ``anytime`` holds at every run of the study at
-    once, for this one number at the study's level. Equal runs give equal lines.
+    ``ci`` is the range that the effect's reading comes from; ``anytime`` holds at every run of the
+    study at once, for this one number at the study's level. Equal runs give equal lines.
     """
     report, spec, data = run.report, run.report.spec, run.report.data
     primary = next(iter(measures(report).values()))
     row = None if report.withheld else lead_row(report, primary)
     shown, held, broke = page(report), len(held_checks(report.checks)), _broke(report)
-    first, last = data.period or (None, None)
+    (first, last), plan = data.period or (None, None), plan_of(spec)
     money = None if report.withheld else shown.verdict.money
     return RunLine(
         study=spec.study,
@@ -54,8 +59,7 @@ def run_line(run: Run) -> RunLine:
         baseline=None if row is None else row.baseline,
         estimate=None if row is None else row.estimate,
         std_error=None if row is None else row.std_error,
-        ci=(None, None) if row is None else row.ci,
-        anytime=(None, None) if row is None else _anytime(run, row),
+        **_ranges(run, row),
         units=data.units,
         clusters=data.clusters,
         held=held,
@@ -63,12 +67,27 @@ def run_line(run: Run) -> RunLine:
         broke=broke,
         fingerprint=data.fingerprint,
         study_hash=of_json(spec.public()),
-        plan_hash=plan_hash(plan_of(spec)),
+        plan_hash=plan_hash(plan),
         score_key=run.prepared.score_key,
         code=code_hash(),
         version=dict(report.versions)["whatif"],
         deviations=deviation_words(run.prepared.deviations),
+        measures=_measures(plan),
     )
+
+
+def _ranges(run: Run, row: EffectRow | None) -> dict[str, Range]:
+    """Return the range of the reading, and the one that holds at every run."""
+    if row is None:
+        return {"ci": (None, None), "anytime": (None, None)}
+    return {"ci": row.read_from, "anytime": _anytime(run, row)}
+
+
+def _measures(plan: Plan) -> str:
+    """Return the hash of what the primary number measures, of whom, and at which level."""
+    primary = next(one for one in plan.metrics if one.role == "primary")
+    metric = (primary.name, primary.kind, primary.numerator, primary.denominator)
+    return of_json([metric, [getattr(plan, name) for name in _OF_WHOM]])
 
 
 def _broke(report: Report) -> tuple[str, ...]:

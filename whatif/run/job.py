@@ -5,26 +5,30 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from whatif.base.errors import Problem, WhatIfError
+from whatif.base.errors import LockedError, Problem, WhatIfError
 from whatif.base.history import History
+from whatif.contract.spec import StudySpec
 from whatif.contract.study_file import LoadedStudy, load_study
+from whatif.contract.yaml_text import read_mapping
 from whatif.publish.audit.entry import audit_key
 from whatif.publish.lock import study_lock
+from whatif.publish.notices.heartbeat import ping
 from whatif.publish.notices.state import StudyState
+from whatif.publish.run_folder import find_run
 from whatif.run.analysis import Run, RunOptions, Stage, quiet
 from whatif.run.files import files_of
-from whatif.run.history import store_of
+from whatif.run.history import spec_of, store_of
 from whatif.run.making import Clock, Made, keep_run, make_run, utc_now
 from whatif.run.publisher import Publisher, publisher
 from whatif.verdict.notice_wording import failure_reason
 from whatif.verdict.record import Decision
 from whatif.verdict.site_wording import not_imported, still_shown
 
-_BUG, _INTEGRITY, _PUBLISH = 1, 4, 6
+_BUG, _INTEGRITY = 1, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,21 +108,23 @@ def run_study(
     WhatIfError
         Any of its kinds; nothing is then half-written, and readers keep the last good page.
     """
-    loaded = load_study(path)
-    spec, out = loaded.spec, target.out
+    loaded, out = _loaded(path, target, clock), target.out
+    spec = loaded.spec
     site = target.site if target.publish else None
     with (
         study_lock(out, spec.study),
         publisher(out, spec, site=site, clock=clock) as desk,
     ):
-        before = desk.state(desk.history())
-        with _noted(desk, before) as attempt:
+        before = _before(desk)
+        # A run that nobody publishes says nothing of how the scheduled job stands.
+        with _noted(desk, before) if target.publish else nullcontext() as attempt:
             made = _make(loaded, options, desk, stage)
             history = desk.history(good_at=clock())
             published = desk.put_up(history)
             withheld = made.line.decision == Decision.CANNOT_BE_TRUSTED
             code = _INTEGRITY if withheld else 0
-            desk.store.finish(attempt, run_id=made.line.run_id, exit_code=code, now=clock())
+            if attempt is not None:
+                desk.store.finish(attempt, run_id=made.line.run_id, exit_code=code, now=clock())
         untold = desk.tell(before, history)
     page = str(made.folder / "report.html") if published is None else published.page
     return _done(made, history, page, damaged=desk.damaged, untold=untold)
@@ -137,6 +143,53 @@ def _make(loaded: LoadedStudy, options: RunOptions, desk: Publisher, stage: Stag
     )
 
 
+def _loaded(path: Path, target: Target, clock: Clock) -> LoadedStudy:
+    """Read the study file; where that fails and its study has run, note the attempt as failed."""
+    try:
+        return load_study(path)
+    except WhatIfError:
+        spec = _known(path, target.out) if target.publish else None
+        if spec is not None:
+            with (
+                suppress(LockedError),
+                study_lock(target.out, spec.study),
+                publisher(target.out, spec, site=target.site, clock=clock) as desk,
+                _noted(desk, _before(desk)),
+            ):
+                raise
+        raise
+
+
+def _known(path: Path, out: Path) -> StudySpec | None:
+    """Return the newest run's study, if this file names one that has run, or lies in its folder."""
+    file = path / "study.yaml" if path.is_dir() else path
+    named = ""
+    with suppress(WhatIfError):
+        named = str(read_mapping(file).get("study", ""))
+    ran = {folder.parent.name for folder in out.glob("*/runs")}
+    for name in (named, file.absolute().parent.name):
+        if name in ran:
+            with suppress(WhatIfError):
+                return spec_of(find_run(out, name))
+    return None
+
+
+def _before(desk: Publisher) -> StudyState:
+    """Return the study as it is before an attempt; where nobody can tell, the attempt failed.
+
+    The site is then left alone: what its pages would say of the study cannot be told either.
+    """
+    try:
+        return desk.state(desk.history())
+    except WhatIfError as error:
+        if desk.place is None:
+            raise
+        with suppress(WhatIfError):
+            _fail(desk, desk.store.begin(desk.spec.study, now=desk.clock()), error.exit_code)
+        missed = ping(desk.channels, good=False)
+        raise type(error)(*error.problems, *([] if missed is None else [missed])) from error
+
+
 @contextmanager
 def _noted(desk: Publisher, before: StudyState) -> Iterator[int]:
     """Note an attempt; where it fails, say so in the store, on the site and to people.
@@ -144,27 +197,37 @@ def _noted(desk: Publisher, before: StudyState) -> Iterator[int]:
     The words come from a closed set: no value of the data, and no address, reaches a reader.
     """
     attempt = desk.store.begin(desk.spec.study, now=desk.clock())
-
-    def fail(code: int) -> None:
-        words = failure_reason(code)
-        desk.store.fail(attempt, exit_code=code, problem=words, now=desk.clock())
-
     try:
         yield attempt
     except WhatIfError as error:
-        fail(error.exit_code)
-        after = desk.history()
-        problems = error.problems
-        try:
-            if error.exit_code != _PUBLISH:
-                desk.put_up(after)
-        except WhatIfError as second:
-            problems += second.problems
-        problems += desk.tell(before, after, good=False)
-        raise type(error)(*problems) from error
-    except BaseException:
-        fail(_BUG)
+        more = _told(desk, before, attempt, error.exit_code)
+        raise type(error)(*dict.fromkeys((*error.problems, *more))) from error
+    except Exception:
+        _told(desk, before, attempt, _BUG)
         raise
+    except BaseException:
+        _fail(desk, attempt, _BUG)
+        raise
+
+
+def _fail(desk: Publisher, attempt: int, code: int) -> None:
+    words = failure_reason(code)
+    desk.store.fail(attempt, exit_code=code, problem=words, now=desk.clock())
+
+
+def _told(desk: Publisher, before: StudyState, attempt: int, code: int) -> tuple[Problem, ...]:
+    """Say everywhere that an attempt failed; return what of that failed too."""
+    problems: tuple[Problem, ...] = ()
+    try:
+        _fail(desk, attempt, code)
+        after = desk.history()
+        try:
+            desk.put_up(after)
+        except WhatIfError as second:
+            problems = second.problems
+        return (*problems, *desk.tell(before, after, good=False))
+    except WhatIfError as second:
+        return second.problems
 
 
 def _done(
@@ -191,7 +254,7 @@ def _done(
         text="\n".join([*lines, "", f"Page: {page}"]),
         warnings=(
             *(_warning(notice) for notice in notices),
-            *(not_imported(name) for name in damaged),
+            *(not_imported(name) for name in damaged if not name.endswith(f"/{line.run_id}")),
         ),
         withheld=line.decision == Decision.CANNOT_BE_TRUSTED,
         unchanged=made.unchanged,

@@ -21,8 +21,8 @@ from whatif.verdict.status_wording import removed_words
 def prune_study(name: str, *, keep: int, out: Path, site: Path | str, clock: Clock) -> Found:
     """Remove all but the newest `keep` runs of a study.
 
-    The run that readers are shown, one that awaits review, and the one signed last always stay.
-    The audit trail keeps every entry, and one more that says what was removed.
+    The run that readers are shown, one that awaits review, the one signed last and the one made
+    last always stay. The audit trail keeps every entry, and one more that says what was removed.
 
     Raises
     ------
@@ -39,13 +39,15 @@ def prune_study(name: str, *, keep: int, out: Path, site: Path | str, clock: Clo
                 fix="keep at least 1, e.g. --keep 52 for a year of weekly runs.",
             )
         )
-    spec = spec_of(find_run(out, name))
+    latest = find_run(out, name)
+    spec = spec_of(latest)
     with (
         study_lock(out, spec.study),
         publisher(out, spec, site=site, clock=clock) as desk,
     ):
         known = desk.history()
-        stays = kept(known, [run.line.run_id for run in known.runs[-keep:]])
+        newest = [run.line.run_id for run in known.runs[-keep:]]
+        stays = kept(known, [*newest, latest.name])
         ids = [run.line.run_id for run in stays.runs]
         going = [run.line.run_id for run in known.runs if run.line.run_id not in ids]
         if not going:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from whatif.base.errors import Problem
+from whatif.base.errors import Problem, PublishError
 from whatif.base.history import History
 from whatif.contract.spec import StudySpec
+from whatif.publish.audit.anchor import require_known_head
 from whatif.publish.audit.entry import audit_key
-from whatif.publish.audit.record import published_runs, record_publish
+from whatif.publish.audit.record import is_as_recorded, place_name, published_runs, record_publish
 from whatif.publish.audit.trail import sound_entries
 from whatif.publish.notices.channels import Channels, channels_from
 from whatif.publish.notices.events import events
@@ -24,7 +25,7 @@ from whatif.publish.notices.sending import send_notices
 from whatif.publish.notices.state import StudyState, state_of
 from whatif.publish.places.opening import open_place
 from whatif.publish.places.place import Place
-from whatif.publish.run_folder import ANSWER, is_intact
+from whatif.publish.run_folder import ANSWER, read_intact
 from whatif.publish.site import CARD, PAGE, PUBLISHED, Published, publish, runs_on
 from whatif.publish.staleness import staleness
 from whatif.publish.store.importing import import_runs
@@ -86,10 +87,8 @@ class Publisher:
         return state_of(history, stale=staleness(history, self.clock()), where=where)
 
     def _where(self, run_id: str) -> str:
-        answer = self.runs / run_id / ANSWER
-        if not answer.is_file():
-            return ""
-        return str(json.loads(answer.read_bytes())["verdict"]["where"])
+        answer = (read_intact(self.runs / run_id, (ANSWER,)) or {}).get(ANSWER)
+        return "" if answer is None else str(json.loads(answer)["verdict"]["where"])
 
     def put_up(
         self, history: History, *, again: bool = False, explore: bool = False
@@ -102,13 +101,14 @@ class Publisher:
         Raises
         ------
         PublishError
-            If a run readers are shown is damaged, or the site cannot be read or written; the last
+            If a run readers are shown was altered, or the site cannot be read or written; the last
             good pages stand.
         LockedError
             If another process keeps the site locked.
         """
         if self.place is None:
             return None
+        require_known_head(self.place, self.out, history.study)
         now = self.clock()
         told = _dated(with_change(self.out, history, store=self.store), now)
         done = publish(
@@ -144,23 +144,28 @@ class Publisher:
         return self.place is not None and self.place.read(f"{self.spec.study}/{CARD}") is not None
 
     def _folders(self, history: History, place: Place, *, again: bool) -> list[Path]:
-        """Return the run folders to put up; damaged ones only if readers need them.
+        """Return the run folders to put up; altered ones are left out, or refused if needed.
 
         A run that a process put up, and died before it could record it, counts as lacking.
         """
+        entries = sound_entries(self.out, history.study)
         there: frozenset[str] = frozenset()
         if not again:
-            recorded = published_runs(
-                sound_entries(self.out, history.study), history.study, place.address
-            )
+            name = place_name(self.out, place.address)
+            recorded = published_runs(entries, history.study, name)
             there = recorded & set(runs_on(place, history.study))
         needed = {history.shown, history.awaiting}
         folders = [self.runs / run.line.run_id for run in history.runs]
-        return [
-            folder
+        sound = {
+            folder.name
             for folder in folders
-            if folder.name not in there and (folder.name in needed or is_intact(folder))
-        ]
+            if folder.name not in there or folder.name in needed
+            if is_as_recorded(folder, entries)
+        }
+        altered = sorted(needed - sound - {None}, key=str)
+        if altered:
+            raise _altered(self.runs / str(altered[0]))
+        return [folder for folder in folders if folder.name in sound - there]
 
     def pages(self, history: History, *, explore: bool = False) -> dict[str, bytes]:
         """Return the study's pages by name."""
@@ -169,10 +174,12 @@ class Publisher:
             return study_files(None, history, review_required=review)
         folder = self.runs / history.shown
         there = [name for name in PUBLISHED if name != PAGE and (folder / name).is_file()]
-        page = (folder / PAGE).read_text(encoding="utf-8")
+        page = (read_intact(folder, (PAGE,)) or {}).get(PAGE)
+        if page is None:
+            raise _altered(folder)
         charts = charts_of(folder, history) if explore or self._has_charts() else {}
         pages = study_files(
-            page, history, review_required=review, downloads=there, explore=bool(charts)
+            page.decode(), history, review_required=review, downloads=there, explore=bool(charts)
         )
         return charts | pages
 
@@ -191,6 +198,16 @@ class Publisher:
         return send_notices(
             found, channels=self.channels, outbox=self.store.outbox, clock=self.clock
         ).failed
+
+
+def _altered(folder: Path) -> PublishError:
+    return PublishError(
+        Problem(
+            what=f"The run folder {folder} is damaged, or is not what was recorded.",
+            why="readers would see numbers that no run has made.",
+            fix="see `whatif audit verify`, then run the study again with --force.",
+        )
+    )
 
 
 def _dated(history: History, now: dt.datetime) -> History:
@@ -232,6 +249,7 @@ def publisher(
     key = audit_key(os.environ)
     place = None if site is None else open_place(site)
     with store_of(out) as store:
+        store.settle(now=clock())
         yield Publisher(
             out=out,
             spec=spec,

@@ -96,7 +96,7 @@ def publish_run(
         As publishing raises them.
     """
     folder = find_run(out, ref)
-    spec = spec_of(folder)
+    spec = spec_of(find_run(out, spec_of(folder).study))  # the newest run says how it is reviewed
     asked = folder.name if Path(ref).name == folder.name else None
     with (
         study_lock(out, spec.study),
@@ -166,13 +166,16 @@ def sign_run(ref: str, word: Word, *, out: Path, site: Path | str, clock: Clock)
         As recording and publishing raise them.
     """
     folder = find_run(out, ref)
-    spec = spec_of(folder)
+    spec = spec_of(find_run(out, spec_of(folder).study))  # the newest run says how it is reviewed
     on_site = site if _is_on(site, spec) else None
     with (
         study_lock(out, spec.study),
         publisher(out, spec, site=on_site, clock=clock) as desk,
     ):
-        before = desk.state(desk.history())
+        known = desk.history()
+        if Path(ref).name != folder.name:
+            _require_one_unsigned(known)
+        before = desk.state(known)
         said = sign(
             out,
             spec.study,
@@ -194,6 +197,19 @@ def sign_run(ref: str, word: Word, *, out: Path, site: Path | str, clock: Clock)
     page = None if done is None else done.page
     text = signed_text(said, page=page, shown=history.shown == folder.name)
     return Told(found=Found(record=record, text=text), untold=untold)
+
+
+def _require_one_unsigned(history: History) -> None:
+    """Refuse to sign "the study" where it is not plain which run is meant."""
+    unsigned = [run.line.run_id for run in history.runs if run.sign_off is None]
+    if history.review and len(unsigned) > 1:
+        raise UsageError(
+            Problem(
+                what=f"{len(unsigned)} runs of {history.study!r} await a word.",
+                why="the newest may not be the one that was read.",
+                fix=f"name the run, e.g. whatif sign {unsigned[-1]} …",
+            )
+        )
 
 
 def _is_on(site: Path | str, spec: StudySpec) -> bool:

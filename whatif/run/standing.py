@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from whatif.base.errors import Problem, UsageError, did_you_mean
-from whatif.base.history import History, card_of
+from whatif.base.history import History
+from whatif.base.readers import card_of
 from whatif.contract.spec import StudySpec
 from whatif.contract.stored import to_json
 from whatif.publish.run_folder import find_run

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from whatif.base.plan import NumberStatus
 from whatif.checks.result import CheckResult, Status
+from whatif.verdict.plan_wording import UNLOCKED, UNMARKED
 from whatif.verdict.record import Decision, Reading
 
 ARROW = "\u2192"
@@ -21,7 +22,6 @@ NUMBERS_WITHHELD = "The numbers are withheld; the page says why and keeps them f
 NO_SEGMENTS = "The study declares no segments."
 SEGMENT_RANGES = "Ranges in this part are wide enough to hold for all rows of a table at once."
 SHRUNK = "\u201cShrunk\u201d pulls each estimate towards the others, as far as the data suggest."
-UNMARKED = "Numbers without a mark were planned before anyone looked."
 MARKS: dict[NumberStatus, str] = {
     "planned": "",
     "exploratory": "\u2020",
@@ -262,16 +262,23 @@ def stands_out_words(*, stands_out: bool) -> str:
     return "stands out" if stands_out else "does not stand out"
 
 
-def legend_words(found: Collection[NumberStatus]) -> str:
+def legend_words(found: Collection[NumberStatus], *, locked: bool) -> str:
     """Return what the marks beside numbers mean, of those that a page has.
+
+    Parameters
+    ----------
+    found : collection of str
+        Which marks there are.
+    locked : bool
+        Whether a plan was locked before the first look.
 
     Examples
     --------
-    >>> legend_words({"planned"})
-    'Numbers without a mark were planned before anyone looked.'
+    >>> legend_words({"planned"}, locked=False).partition(",")[0]
+    'No plan was locked before the first look'
     """
     meant = [f"{MARKS[one]} {words}." for one, words in _MARKED.items() if words and one in found]
-    return " ".join((UNMARKED, *meant))
+    return " ".join((UNMARKED if locked else UNLOCKED, *meant))
 
 
 def target_words(target: str, *, units: str, control: str, trimmed: bool) -> str:

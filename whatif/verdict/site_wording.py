@@ -28,8 +28,8 @@ AWAITING = "Awaiting review"
 WITHHELD = "withheld"
 CONCEALED = "Not shown before somebody has reviewed it."
 PROMISE = (
-    "These ranges are made to hold at every run at once, so looking again and again does not turn "
-    "chance into a finding. They are wider than the range of a single run."
+    "These ranges are made to hold for this one number at every run at once, so looking again and "
+    "again does not turn chance into a finding. They are wider than the range of a single run."
 )
 FIRST_REPORT = "This is the first report."
 SINCE_TITLE = "Changes since the last report"
@@ -38,7 +38,10 @@ BEYOND = "Where a range runs out of the picture, the table has its ends."
 PARTS_ADD = "The parts add up to the move; their ranges do not."
 NOT_SPLIT = "What moved the estimate between these two runs was not worked out."
 NO_RUN_SHOWN = "No run of this study is shown yet."
-NOT_YET = "what it found is not shown before somebody has reviewed it"
+NOT_YET = "what it found is for reviewers until somebody approves it"
+ONE_OF_MANY = "This is one run; the study's page says whether it was approved, held or replaced."
+WHAT_STANDS = "What stands now"
+OFF_PLAN_MARK = "Changed after looking"
 COMPARE_LEAD = "Two runs side by side; what differs says so."
 ONE_RUN = "There is only one run to show yet, so nothing can be compared."
 NO_RUN = "There is no run to show yet."
@@ -92,7 +95,8 @@ def sign_tone(decision: SignDecision) -> str:
 
 def instead_words(action: str, because: str) -> str:
     """Return what is done instead of what the run recommends."""
-    done, why = _stopped(action), _stopped(because)
+    known = {decision.value: decision_words(decision) for decision in Decision}
+    done, why = _stopped(known.get(action, action)), _stopped(because)
     return f"Done instead of what the run recommends: {done} Because: {why}"
 
 
@@ -107,6 +111,11 @@ def awaiting_words(*, data_to: str, first: bool) -> str:
     which = "The first run" if first else "A newer run"
     reach = f", with data to {data_to}," if data_to else ""
     return f"{which}{reach} awaits review"
+
+
+def set_back_words(*, by: str, on: str, note: str) -> str:
+    """Return that a person chose an older run over newer ones, and why."""
+    return f"{by} set this page back to this run on {on}" + (f": {_stopped(note)}" if note else ".")
 
 
 def superseded_words() -> str:
@@ -155,8 +164,11 @@ def kind_words(kind: ChangeKind) -> tuple[str, str]:
     """Return the name of one reason for a move, and what it counts."""
     return {
         "new_data": ("New data", "units that the run before did not have"),
-        "mix": ("Another mix", "new units are spread over the segments in another way"),
-        "mechanism": ("Other effects", "new units respond in another way within their segments"),
+        "mix": ("Another mix", "new units are spread over the segments otherwise, chance included"),
+        "mechanism": (
+            "What new units showed",
+            "their effect within the same segments, chance included",
+        ),
         "revised_data": ("Revised data", "earlier units: other values, late, or gone"),
         "definition": ("Definition", "the study file asks for something else"),
         "code": ("Code", "the same study, worked out by another version"),
@@ -228,7 +240,8 @@ def still_shown(*, awaits: bool, run_id: str) -> str:
 def not_imported(folder: str) -> str:
     """Say in a terminal that a run folder is left out of the history."""
     return (
-        f"warning (damaged_run): The run {folder} is damaged and is left out of the history. "
+        f"warning (run_left_out): The run {folder} is left out of the history: it is damaged, an "
+        "older version wrote it, or the audit trail does not know it. "
         "What to do: run the study again for that day, or remove the folder."
     )
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from whatif.base.errors import Problem, UsageError, did_you_mean
-from whatif.base.secrets import redacted, without
+from whatif.base.secrets import login_of, redacted, without
 from whatif.publish.places.local import LocalPlace
 from whatif.publish.places.place import Place
-from whatif.publish.places.remote import RemotePlace
+from whatif.publish.places.remote import RemotePlace, told
 
 _LOCAL = ("file", "local")
 _S3 = ("s3", "s3a")
@@ -76,23 +76,24 @@ def open_place(where: str | Path) -> Place:
 
 def _remote(protocol: str, address: str) -> RemotePlace:
     kind = _filesystem(protocol)
-    parts = urlsplit(address)
-    user, _, host = parts.netloc.rpartition("@")
-    plain = address
-    options: dict[str, Any] = kind._get_kwargs_from_urls(address)
+    login = login_of(address)
+    plain = address.replace(f"{login}@", "", 1) if login and protocol in _S3 else address
+    options: dict[str, Any] = kind._get_kwargs_from_urls(plain)
     if protocol in _S3:
         options["max_concurrency"] = 1  # more would ask for the size before every read
-    if protocol in _S3 and user:  # s3fs would take it for the bucket's name
-        key, _, secret = user.partition(":")
+    if protocol in _S3 and login:  # s3fs would take it for the bucket's name
+        key, _, secret = login.partition(":")
         options |= {"key": unquote(key), "secret": unquote(secret)}
-        plain = urlunsplit(parts._replace(netloc=host))
+    shown, secrets = redacted(address).rstrip("/"), _secrets(address)
+    with told(shown, secrets):  # some backends connect at once
+        files = kind(**options, skip_instance_cache=True, use_listings_cache=False)
     return RemotePlace(
-        address=redacted(address).rstrip("/"),
+        address=shown,
         root=kind._strip_protocol(plain).rstrip("/"),
-        files=kind(**options, skip_instance_cache=True, use_listings_cache=False),
+        files=files,
         headers=_HEADERS.get(protocol, _no_headers),
         in_folders=protocol not in _FLAT,
-        secrets=_secrets(address),
+        secrets=secrets,
     )
 
 
@@ -123,10 +124,9 @@ def _filesystem(protocol: str) -> Any:  # noqa: ANN401  (fsspec has no types)
 
 
 def _secrets(address: str) -> tuple[str, ...]:
-    parts = urlsplit(address)
     given = [
-        *parts.netloc.rpartition("@")[0].split(":", 1),
-        *(value for _, value in parse_qsl(parts.query)),
+        *login_of(address).split(":", 1),
+        *(value for _, value in parse_qsl(urlsplit(address).query)),
     ]
     return tuple({text for one in given for text in (one, unquote(one)) if text})
 

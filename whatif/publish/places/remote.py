@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,13 +50,13 @@ class RemotePlace:
 
     def read(self, name: str) -> bytes | None:
         """Return the content of an object, or None where there is no such object."""
-        with self._told():
+        with told(self.address, self.secrets):
             return self._stored(self._path(name))
 
     def write(self, name: str, content: bytes) -> bool:
         """Put a whole object and read it back; return whether anything changed."""
         path = self._path(name)
-        with self._told():
+        with told(self.address, self.secrets):
             before = self._stored(path)
             if before == content:
                 return False
@@ -72,7 +72,7 @@ class RemotePlace:
 
     def names(self, under: str = "") -> tuple[str, ...]:
         """Return every object under a folder that is not hidden, sorted."""
-        with self._told():
+        with told(self.address, self.secrets):
             try:
                 found = self.files.find(f"{self.root}/{under}".rstrip("/"))
             except FileNotFoundError:
@@ -82,7 +82,7 @@ class RemotePlace:
 
     def folders(self) -> tuple[str, ...]:
         """Return the folders at the root that are not hidden, sorted."""
-        with self._told():
+        with told(self.address, self.secrets):
             try:
                 there = self.files.ls(self.root, detail=True)
             except FileNotFoundError:
@@ -93,7 +93,7 @@ class RemotePlace:
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove objects one by one: a bulk removal may fail for some and not say so."""
-        with self._told():
+        with told(self.address, self.secrets):
             for name in names:
                 with suppress(FileNotFoundError):
                     self.files.rm_file(self._path(name))
@@ -139,21 +139,28 @@ class RemotePlace:
         else:
             self._put(name, before)
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn whatever a backend raises into an error that says what to do, without secrets."""
-        try:
-            yield
-        except WhatIfError:
-            raise
-        except Exception as error:  # backends raise classes of their own
-            told = without(" ".join(str(error).split()), *self.secrets)
-            kind = type(error).__name__
-            raise PublishError(
-                Problem(
-                    what=f"{self.address} could not be read or written: {kind}: {told or kind}.",
-                    why="readers keep the last good page and do not see this run.",
-                    fix="check the address, the network, and that this account may list, read, "
-                    "write and delete there; then run the same command again.",
-                )
-            ) from None
+
+@contextmanager
+def told(address: str, secrets: Sequence[str]) -> Iterator[None]:
+    """Turn whatever a backend raises into an error that says what to do, without secrets.
+
+    Raises
+    ------
+    PublishError
+        In place of it.
+    """
+    try:
+        yield
+    except WhatIfError:
+        raise
+    except Exception as error:  # backends raise classes of their own
+        said = without(" ".join(str(error).split()), *secrets)
+        kind = type(error).__name__
+        raise PublishError(
+            Problem(
+                what=f"{address} could not be read or written: {kind}: {said or kind}.",
+                why="readers keep the last good page and do not see this run.",
+                fix="check the address, the network, and that this account may list, read, "
+                "write and delete there; then run the same command again.",
+            )
+        ) from None

@@ -16,16 +16,19 @@ _A = ATTEMPTS.c
 _SHOWN = [_A[field.name] for field in fields(Attempt)]
 
 
-def begin(connection: Connection, study: str, process: Process, *, at: str) -> int:
-    """Return the number of a new attempt, after closing those whose process is dead."""
+def settle(connection: Connection, *, at: str) -> None:
+    """Close running attempts of this machine whose process is dead: they failed."""
     running = connection.execute(
         select(_A.id, _A.host, _A.pid, _A.token).where(_A.state == "running")
     ).all()
-    dead = [
-        row.id for row in running if is_dead(Process(host=row.host, pid=row.pid, token=row.token))
-    ]
-    for attempt in dead:
-        end(connection, attempt, "failed", at=at, exit_code=1, problem=ORPHANED)
+    for row in running:
+        if is_dead(Process(host=row.host, pid=row.pid, token=row.token)):
+            end(connection, row.id, "failed", at=at, exit_code=1, problem=ORPHANED)
+
+
+def begin(connection: Connection, study: str, process: Process, *, at: str) -> int:
+    """Return the number of a new attempt, after closing those whose process is dead."""
+    settle(connection, at=at)
     made = connection.scalar(
         insert(ATTEMPTS)
         .values(

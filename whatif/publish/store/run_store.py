@@ -141,6 +141,11 @@ class RunStore:
         with self.database.writing() as connection:
             return attempts.begin(connection, study, this_process(), at=moment(now))
 
+    def settle(self, *, now: dt.datetime) -> None:
+        """Close running attempts of this machine whose process is dead, as :meth:`begin` does."""
+        with self.database.writing() as connection:
+            attempts.settle(connection, at=moment(now))
+
     def finish(self, attempt: int, *, run_id: str, exit_code: int, now: dt.datetime) -> None:
         """Note that an attempt made a run, or found it unchanged."""
         with self.database.writing() as connection:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from whatif.base.history import History, PastRun, TrendPoint, alike, card_of, reviewed
+from whatif.base.history import History, PastRun, TrendPoint
+from whatif.base.readers import alike, reviewed
 from whatif.report.format import moment
 from whatif.report.site.amounts import (
     day_words,
@@ -30,6 +31,7 @@ from whatif.verdict.site_wording import (
     decision_mark,
     fresh_banner,
     instead_words,
+    set_back_words,
     sign_tone,
     signed_words,
     superseded_words,
@@ -87,9 +89,23 @@ def banner(history: History, run: PastRun, *, up: str = "") -> str:
         *_failed(history),
         *_rejected(run),
         *_elsewhere(history, run, up),
+        *_set_back(history, run),
         *_stale(history, run),
     ]
-    return render("banner.html.j2", lines=lines)
+    return render("banner.html.j2", lines=lines, up=up)
+
+
+def _set_back(history: History, run: PastRun) -> Iterator[Banner]:
+    """Yield that a person chose this run over newer ones."""
+    said = history.set_back
+    if said is not None and run.line.run_id == history.shown:
+        words = set_back_words(by=said.by, on=moment_day(said.at), note=said.note)
+        yield Banner(text=words, tone="unsure")
+
+
+def run_note() -> str:
+    """Return the line on a run's own page that leads to where it says whether the run stands."""
+    return render("run_note.html.j2", up="../../")
 
 
 def _stale(history: History, run: PastRun) -> Iterator[Banner]:
@@ -102,7 +118,7 @@ def _stale(history: History, run: PastRun) -> Iterator[Banner]:
 
 
 def _failed(history: History) -> list[Banner]:
-    words = failure_line(card_of(history))
+    words = failure_line(history)
     return [Banner(text=words, tone="alarm")] if words else []
 
 

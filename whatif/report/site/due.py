@@ -13,8 +13,8 @@ _FACT = re.compile(r"<dt>Next due<dd>[^<]*")
 _BEFORE = re.compile(r"(?=<div><dt>Checks<dd)")
 
 
-def with_due(html: str, next_due: str | None) -> str:
-    """Return a run's page without its own banner, its strip naming the moment the site knows.
+def with_due(html: str, next_due: str | None, published: str = "") -> str:
+    """Return a run's page without its own banner, its strip naming the moments the site knows.
 
     A run knows its last day of data, the site when it was made; what is due next follows from
     the second. The site's own banner says when that has passed.
@@ -25,6 +25,8 @@ def with_due(html: str, next_due: str | None) -> str:
     '<body><h1>'
     """
     bare = _BANNER.sub("", _OF_BODY.sub("", html))
+    if published:
+        bare = _BEFORE.sub(f"<div><dt>Published<dd>{published}</div>", bare, count=1)
     if next_due is None:
         return bare
     said = f"<dt>Next due<dd>{moment(next_due)}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from whatif.base.history import History, PastRun, StudyCard, card_of, reviewed
-from whatif.report.site.amounts import study_title, url_part
+from whatif.base.history import History, PastRun, StudyCard
+from whatif.base.readers import card_of, reviewed
+from whatif.report.site.amounts import moment_day, study_title, url_part
 from whatif.report.site.blocks import DOWNLOADS, banner, links, review, since
 from whatif.report.site.compare_page import compare_page
 from whatif.report.site.due import with_due
@@ -70,7 +71,8 @@ def study_files(
             "since": since(known, run),
             "links": links(run, downloads=downloads, explore=explore),
         }
-        pages = fill(with_due(page.html, known.next_due), slots).encode()
+        published = "" if run.published_at is None else moment_day(run.published_at)
+        pages = fill(with_due(page.html, known.next_due, published), slots).encode()
     return {
         **shared,
         "history.json": history_json(known),

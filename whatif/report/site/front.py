@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from whatif.base.history import PastRun, StudyCard, TrendPoint
+from whatif.base.history import History, PastRun, StudyCard, TrendPoint
 from whatif.report.format import moment
 from whatif.report.site.amounts import (
     day_words,
@@ -22,9 +22,11 @@ from whatif.report.site.trend import Spark, spark
 from whatif.verdict.site_wording import (
     AWAITING,
     FOUND,
+    OFF_PLAN_MARK,
     RUN_FAILED,
     Mark,
     awaiting_words,
+    broke_words,
     decision_mark,
     failure_words,
     instead_words,
@@ -64,6 +66,7 @@ class Card:
     money: str
     failure: str
     awaiting: tuple[str, str] | None
+    broke: str
     instead: str
     picture: Spark | None
     picture_words: str
@@ -105,6 +108,7 @@ def _card(card: StudyCard) -> Card:
         money="" if shown is None else shown.line.money,
         failure=failure_line(card),
         awaiting=waiting(card, to_study=f"{folder}/"),
+        broke=_broke(shown),
         instead=_instead(shown),
         picture=picture,
         picture_words=words,
@@ -119,12 +123,20 @@ def old_from(fresh_until: dt.date | None) -> str:
     return f"{fresh_until + dt.timedelta(days=1)}T00:00:00+00:00"
 
 
-def failure_line(card: StudyCard) -> str:
+def failure_line(known: StudyCard | History) -> str:
     """Return what went wrong after the last good run; empty where nothing did."""
-    if card.failure is None:
+    if known.failure is None:
         return ""
-    good = card.shown is not None or card.awaiting is not None
-    return failure_words(on=moment_day(card.failure.at), words=card.failure.words, good=good)
+    good = known.shown is not None or known.awaiting is not None
+    return failure_words(on=moment_day(known.failure.at), words=known.failure.words, good=good)
+
+
+def _broke(shown: PastRun | None) -> str:
+    """Return which checks broke, where that took the numbers away."""
+    if shown is None or shown.line.estimate is not None:
+        return ""
+    words = broke_words(shown.line.broke)
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
 def _rank(card: StudyCard) -> int:
@@ -137,6 +149,8 @@ def _rank(card: StudyCard) -> int:
 
 def _marks(card: StudyCard) -> tuple[Mark, ...]:
     marks = [] if card.shown is None else [decision_mark(card.shown.line.decision)]
+    if card.shown is not None and card.shown.line.deviations:
+        marks.append(Mark(word=OFF_PLAN_MARK, tone="unsure"))
     if card.failure is not None:
         marks.append(Mark(word=RUN_FAILED, tone="alarm"))
     if card.awaiting is not None:

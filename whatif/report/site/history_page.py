@@ -6,7 +6,7 @@ import csv
 import io
 from dataclasses import dataclass
 
-from whatif.base.history import History, PastRun, card_of
+from whatif.base.history import History, PastRun
 from whatif.contract.stored import to_json
 from whatif.report.site.amounts import (
     SHORT,
@@ -88,7 +88,7 @@ def history_page(history: History) -> bytes:
         if count <= NEWEST
         else older_words(shown=len(newest), all_runs=count),
         older=count > NEWEST,
-        failure=failure_line(card_of(history)),
+        failure=failure_line(history),
         rows=[_row(run, first=run is first) for run in reversed(newest)],
     )
 

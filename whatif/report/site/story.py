@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from whatif.base.history import Change, ChangePart, MetricLine, PastRun, Range, alike
+from whatif.base.history import Change, ChangePart, MetricLine, PastRun, Range
+from whatif.base.readers import alike
 from whatif.report.format import percent
 from whatif.report.site.amounts import (
     difference_words,
@@ -78,7 +79,7 @@ def story(run: PastRun, before: PastRun) -> Story:
     """Return why the estimate of `run` differs from that of the run `before` it."""
     metric, change = run.line.metric, run.change
     sentences, comparable = _then_and_now(run, before)
-    if change is None or change.before != before.line.run_id:
+    if not comparable or change is None or change.before != before.line.run_id:
         sentences = (*sentences, NOT_SPLIT) if comparable else sentences
         return Story(sentences=sentences, rows=(), notes=(), said=())
     if change.total is not None:
