@@ -14,6 +14,7 @@ from whatif.base.history import History
 from whatif.base.readers import card_of, reviewed
 from whatif.contract.stored import from_json
 from whatif.report.site.compare_page import ROWS
+from whatif.report.site.story import short_story
 
 
 def test_history_without_findings_of_later_runs() -> None:
@@ -85,3 +86,13 @@ def test_two_runs_are_compared_in_words() -> None:
     assert "whatif diff {a} {b}" in str(data["words"])
     assert "only one run" in text_of(files_of(site_cases.first())["compare.html"])
     assert "no run to show" in text_of(files_of(site_cases.never_reviewed())["compare.html"])
+
+
+def test_a_move_within_chance_is_said_to_be_and_its_parts_are_left_to_the_page() -> None:
+    last = site_cases.history(3).runs[-1]
+    assert last.change is not None
+    noise = tuple(replace(part, ci=(-0.01, 0.01)) for part in last.change.parts)
+    quiet = replace(last.change, total=0.001, ci=(-0.01, 0.012), parts=noise)
+    told = short_story(replace(last, change=quiet))
+    assert told.endswith("within chance")
+    assert "mix" not in told

@@ -14,6 +14,7 @@ from whatif.report.site.amounts import (
     unit_words,
     with_range,
 )
+from whatif.verdict.changes_wording import within_chance
 from whatif.verdict.site_wording import (
     NOT_SPLIT,
     PARTS_ADD,
@@ -98,9 +99,11 @@ def short_story(run: PastRun) -> str:
         return " ".join(change.said)
     if change.total == 0 and not change.parts:
         return " ".join(change.said)
-    parts = [_short_part(metric, part) for part in change.parts]
+    clear = [part for part in change.parts if not within_chance(part.ci)]
+    parts = [_short_part(metric, part) for part in clear]
     size = difference_words(metric, change.total, change.ci, extra=1)
-    return moved_words(f"{size} ({move_range_words(metric, change.ci)})", parts)
+    move = f"{size} ({move_range_words(metric, change.ci)})"
+    return moved_words(", ".join(filter(None, (move, within_chance(change.ci)))), parts)
 
 
 def told(of: Story) -> str:
