@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
-from whatif.base.history import Change, ChangePart, MetricLine, RunLine
+from tests.publish_cases import LINE
+from whatif.base.history import Change, ChangePart, RunLine
 from whatif.publish.store.records import CheckLine, FinishedRun, StoredNotice
 
 MONDAY = dt.datetime(2026, 11, 2, 7, 0, tzinfo=dt.UTC)
@@ -16,46 +18,20 @@ CHECKS = (
 
 def line(study: str, run_id: str, *, as_of: dt.date | None = dt.date(2026, 10, 31)) -> RunLine:
     """A run with markup, marks and quotes in its texts, and numbers that need every digit."""
-    return RunLine(
+    return replace(
+        LINE,
         study=study,
         run_id=run_id,
         question="Does <b>it</b> pay? \u202e 'x' \"y\" é",
-        evidence="Randomised test",
-        decision="roll_out",
         headline="Roll out.",
-        number="about 3 more",
-        money="",
         as_of=as_of,
-        data_from=dt.date(2026, 9, 1),
         data_to=as_of,
-        next_due=None,
-        arm="expanded",
-        versus="folded",
-        metric=MetricLine(
-            label="orders",
-            better="higher",
-            factor=1000.0,
-            prefix="",
-            noun="orders",
-            per="per 1,000 sessions",
-            matters_from=0.001,
-        ),
         baseline=0.1 + 0.2,
         estimate=1 / 3,
         std_error=1e-300,
         ci=(None, 0.5),
         anytime=(-0.5, None),
-        units=10,
-        clusters=9,
-        held=1,
-        judged=1,
         broke=("Sample ratio",),
-        fingerprint="f",
-        study_hash="s",
-        plan_hash="p",
-        score_key="k",
-        code="c",
-        version="0",
     )
 
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.notice_cases import FAILED, GOOD, SHOWN
-from whatif.base.history import Failure, History, MetricLine, PastRun, RunLine
+from tests.publish_cases import LINE
+from whatif.base.history import Failure, History, PastRun, RunLine
 from whatif.publish.notices.events import Event, EventKind, events
 from whatif.publish.notices.message import message_of
 from whatif.publish.notices.state import ShownRun, StudyState, state_of
@@ -220,47 +221,7 @@ def test_equal_events_give_equal_bytes() -> None:
 
 
 def line(run_id: str) -> RunLine:
-    return RunLine(
-        study="checkout",
-        run_id=run_id,
-        question="Was it worth it?",
-        evidence="Randomised test",
-        decision="roll_out",
-        headline="Roll out expanded for everyone.",
-        number="about 3 more orders",
-        money="",
-        as_of=dt.date(2026, 10, 31),
-        data_from=dt.date(2026, 10, 1),
-        data_to=dt.date(2026, 10, 31),
-        next_due=DUE,
-        arm="expanded",
-        versus="folded",
-        metric=MetricLine(
-            label="converted",
-            better="higher",
-            factor=1000.0,
-            prefix="",
-            noun="orders",
-            per="per 1,000 sessions",
-            matters_from=0.002,
-        ),
-        baseline=0.045,
-        estimate=0.003,
-        std_error=0.001,
-        ci=(0.001, 0.005),
-        anytime=(0.0, 0.006),
-        units=10,
-        clusters=10,
-        held=1,
-        judged=1,
-        broke=(),
-        fingerprint="f",
-        study_hash="s",
-        plan_hash="p",
-        score_key="k",
-        code="c",
-        version="0",
-    )
+    return replace(LINE, run_id=run_id, question="Was it worth it?", next_due=DUE, versus="folded")
 
 
 def test_a_history_becomes_a_state_without_numbers() -> None:

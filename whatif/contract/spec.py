@@ -265,6 +265,13 @@ class StudySpec(_Block):
         """Metrics declared guardrails."""
         return tuple(m for m in self.metrics if m.role == "guardrail")
 
+    def fresh_until(self, data_to: dt.date) -> dt.date:
+        """Return the last day on which data that reach to `data_to` are recent enough."""
+        count, unit = int(self.freshness[:-1]), self.freshness[-1]
+        allowed = dt.timedelta(days=count) if unit == "d" else dt.timedelta(hours=count)
+        last = min(data_to.toordinal() + allowed.days, dt.date.max.toordinal())
+        return dt.date.fromordinal(last)
+
     def public(self) -> dict[str, Any]:
         """Return the study as plain values that may be published: addresses without secrets."""
         stored = self.model_dump(mode="json")

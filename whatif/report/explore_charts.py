@@ -13,7 +13,7 @@ from whatif.base.readers import alike, reviewed
 from whatif.contract.spec import StudySpec
 from whatif.report.format import DASH, NBSP, day, decimals, human, number, plural, singular_unit
 from whatif.report.html import inert
-from whatif.report.measure import Measure
+from whatif.report.measure import Measure, metric_line
 from whatif.report.site.amounts import difference_words, range_words, unit_words
 from whatif.scenarios.sheet.evaluate import base_state, evaluate
 from whatif.scenarios.sheet.record import Sheet
@@ -76,7 +76,7 @@ def effect_charts(effects: Sequence[Json], measures: Mapping[str, Measure]) -> l
 
 
 def _effects(rows: list[Json], measure: Measure) -> Chart:
-    metric = _line(measure)
+    metric = metric_line(measure)
     drawn = [row for row in rows if row["shown"] == "shown" and None not in _ends(row)]
     points = [_scaled(metric, row["estimate"], _range(row)) for row in drawn]
     band = () if metric.matters_from is None else (_band(metric.matters_from * metric.factor),)
@@ -286,15 +286,3 @@ def _plain(text: str) -> str:
     """Return a text without the markup that plotly would follow, and without unseen characters."""
     shown = str(inert(text))
     return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _line(measure: Measure) -> MetricLine:
-    return MetricLine(
-        label=measure.label,
-        better="lower" if measure.better == "lower" else "higher",
-        factor=measure.factor,
-        prefix=measure.prefix,
-        noun=measure.many,
-        per=measure.per,
-        matters_from=measure.matters_from,
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from whatif.base.history import MetricLine
 from whatif.contract.spec import OutcomeSpec, RatioSpec, StudySpec, metric_name
 from whatif.effects.rows import EffectRow, Ends
 from whatif.report.document import Report
@@ -208,6 +209,19 @@ def _per(metric: OutcomeSpec | RatioSpec, spec: StudySpec) -> str:
     if isinstance(metric, RatioSpec):
         return human(metric.denominator)
     return singular_unit(spec.unit)
+
+
+def metric_line(measure: Measure) -> MetricLine:
+    """Return how a metric is printed, as a history keeps it."""
+    return MetricLine(
+        label=measure.label,
+        better="lower" if measure.better == "lower" else "higher",
+        factor=measure.factor,
+        prefix=measure.prefix,
+        noun=measure.many,
+        per=measure.per,
+        matters_from=measure.matters_from,
+    )
 
 
 def phrase(measure: Measure, row: EffectRow, *, least: int = 0) -> Phrase | None:

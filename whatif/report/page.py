@@ -161,7 +161,7 @@ def _strip(report: Report) -> Strip:
     return Strip(
         title=title(spec.study.replace("-", " ")),
         question=spec.question,
-        badge=evidence_badge(_evidence(report)),
+        badge=badge(report),
         note=evidence_note(_evidence(report), intact=not report.withheld),
         facts=tuple(facts),
         checks=checks_count(report.checks),
@@ -171,6 +171,11 @@ def _strip(report: Report) -> Strip:
         due_iso=report.next_due or "",
         banner=stale_banner(due) if due else "",
     )
+
+
+def badge(report: Report) -> str:
+    """Return the words of the evidence badge."""
+    return evidence_badge(_evidence(report))
 
 
 def _evidence(report: Report) -> str:

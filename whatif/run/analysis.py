@@ -335,11 +335,7 @@ def _next_due(spec: StudySpec, data: DataSet, today: dt.date) -> str | None:
 
 
 def _is_fresh(spec: StudySpec, data: DataSet, today: dt.date) -> bool:
-    if data.period is None:
-        return True
-    count, unit = int(spec.freshness[:-1]), spec.freshness[-1]
-    allowed = dt.timedelta(days=count) if unit == "d" else dt.timedelta(hours=count)
-    return today - data.period[1] <= allowed
+    return data.period is None or today <= spec.fresh_until(data.period[1])
 
 
 def scores_of(prepared: Prepared, options: RunOptions, stage: Stage = quiet) -> Kept:

@@ -14,11 +14,10 @@ from whatif.contract.outcomes import resolve_kind
 from whatif.contract.spec import metric_name
 from whatif.publish.run_folder import find_run
 from whatif.report.format import title
-from whatif.report.measure import measures_of
+from whatif.report.measure import measures_of, metric_line
 from whatif.report.site.amounts import with_range
 from whatif.run.changes import change_of
 from whatif.run.found import Found
-from whatif.run.history_line import metric_line
 from whatif.run.stored import Stored, read_stored
 from whatif.verdict import changes_wording as words
 from whatif.verdict.page_wording import status_words

@@ -113,10 +113,11 @@ def history_of(
     )
     made = good_at or _last_good(store, known)
     reached = known.of(known.shown)
+    data_to = None if reached is None else reached.line.data_to
     return replace(
         known,
         next_due=None if made is None else _due(spec, made),
-        fresh_until=None if reached is None else fresh_until(spec, reached.line.data_to),
+        fresh_until=None if data_to is None else spec.fresh_until(data_to),
     )
 
 
@@ -141,15 +142,6 @@ def _set_back(
 
 def _due(spec: StudySpec, made: dt.datetime) -> str | None:
     return None if spec.schedule is None else due_after(spec.schedule, made)
-
-
-def fresh_until(spec: StudySpec, data_to: dt.date | None) -> dt.date | None:
-    """Return the last day on which data that reach to a day are recent enough; None undated."""
-    if data_to is None:
-        return None
-    count, unit = int(spec.freshness[:-1]), spec.freshness[-1]
-    allowed = dt.timedelta(days=count) if unit == "d" else dt.timedelta(hours=count)
-    return data_to + dt.timedelta(days=allowed.days)
 
 
 def _in_order(store: RunStore, study: str, entries: Sequence[Entry]) -> tuple[PastRun, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whatif.base.hashing import of_json
-from whatif.base.history import MetricLine, Range, RunLine
+from whatif.base.history import Range, RunLine
 from whatif.base.plan import Plan, plan_hash
 from whatif.base.versions import code_hash
 from whatif.checks.result import Status
@@ -13,11 +13,12 @@ from whatif.effects.looks.rules import Quantity
 from whatif.effects.rows import EffectRow
 from whatif.effects.table import metrics_of
 from whatif.report.document import Report
-from whatif.report.measure import Measure, measures
-from whatif.report.page import page
+from whatif.report.measure import measures, metric_line
+from whatif.report.page import badge
 from whatif.report.text import headline_number
 from whatif.report.view_checks import check_rows, held_checks
 from whatif.report.view_metrics import lead_row
+from whatif.report.view_worth import money_line
 from whatif.run.analysis import Run
 from whatif.verdict.page_wording import status_words
 from whatif.verdict.plan_wording import deviation_words
@@ -37,18 +38,18 @@ def run_line(run: Run) -> RunLine:
     report, spec, data = run.report, run.report.spec, run.report.data
     primary = next(iter(measures(report).values()))
     row = None if report.withheld else lead_row(report, primary)
-    shown, held, broke = page(report), len(held_checks(report.checks)), _broke(report)
+    held, broke = len(held_checks(report.checks)), _broke(report)
     (first, last), plan = data.period or (None, None), plan_of(spec)
-    money = None if report.withheld else shown.verdict.money
+    money = None if report.withheld else report.money
     return RunLine(
         study=spec.study,
         run_id=report.run_id,
         question=spec.question,
-        evidence=shown.strip.badge,
+        evidence=badge(report),
         decision=str(report.verdict.decision),
         headline=report.verdict.headline,
         number=headline_number(report),
-        money="" if money is None else str(money),
+        money="" if money is None else str(money_line(money, report)),
         as_of=data.as_of,
         data_from=first,
         data_to=last,
@@ -93,19 +94,6 @@ def _measures(plan: Plan) -> str:
 def _broke(report: Report) -> tuple[str, ...]:
     rows = check_rows(report.checks)
     return tuple(row.title for row in rows if row.word == status_words(Status.BROKE))
-
-
-def metric_line(primary: Measure) -> MetricLine:
-    """Return how a metric is printed, as a history keeps it."""
-    return MetricLine(
-        label=primary.label,
-        better="lower" if primary.better == "lower" else "higher",
-        factor=primary.factor,
-        prefix=primary.prefix,
-        noun=primary.many,
-        per=primary.per,
-        matters_from=primary.matters_from,
-    )
 
 
 def _anytime(run: Run, row: EffectRow) -> Range:

@@ -100,7 +100,7 @@ def run_study(
 ) -> Done:
     """Run a study file and put the run in place; the same inputs again change nothing.
 
-    Every attempt is noted. With ``target.publish`` the site says what came of it, good or bad, and
+    With ``target.publish`` the attempt is noted, the site says what came of it, good or bad, and
     the people that the environment names are told.
 
     Raises
